@@ -1,0 +1,93 @@
+// Package config provides the settings of Tarn, read from flags, the environment and files. It alone reads the
+// environment, and it knows nothing of what the settings do.
+package config
+
+import (
+	"io/fs"
+	"time"
+)
+
+// DataAPI holds the settings of one Data API, with PostgREST's names and meanings.
+type DataAPI struct {
+	AppSettings         []Setting // app.settings.*, by name
+	ErrorVerbosity      Verbosity
+	Aggregates          bool
+	AnonRole            string // empty for none
+	Channel             string
+	ChannelEnabled      bool
+	ExtraSearchPath     []string
+	HoistedTxSettings   []string
+	MaxRows             int64 // 0 for no limit
+	PlanEnabled         bool
+	PoolSize            int
+	PoolAcquireTimeout  time.Duration
+	PoolMaxLifetime     time.Duration
+	PoolMaxIdleTime     time.Duration
+	PoolAutoRecovery    bool
+	PreRequest          string // schema.name or name; empty for none
+	PreparedStatements  bool
+	RootSpec            string // likewise
+	Schemas             []string
+	DBConfig            bool
+	PreConfig           string // likewise
+	TxAllowOverride     bool
+	TxRollbackAll       bool
+	DBURI               string
+	JWTAudience         string // empty for any
+	JWTRoleClaimKey     string // as written; token.ParseRoleClaim reads it
+	JWTSecret           []byte // decoded and read from its file; nil for none
+	JWTSecretIsBase64   bool
+	JWTCacheMaxEntries  int
+	LogLevel            LogLevel
+	LogQuery            bool
+	OpenAPIMode         OpenAPIMode
+	OpenAPISecurity     bool
+	OpenAPIProxyURI     string
+	CORSAllowedOrigins  []string
+	ServerHost          string
+	ServerPort          int
+	ServerReusePort     bool
+	TraceHeader         string
+	ServerTiming        bool
+	UnixSocket          string
+	UnixSocketMode      fs.FileMode
+	LegacyTargetNames   bool
+	AdminHost           string
+	AdminPort           int // 0 for none
+	AdminUnixSocket     string
+	AdminUnixSocketMode fs.FileMode
+}
+
+// Setting is a name and a value.
+type Setting struct{ Name, Value string }
+
+// Verbosity says how much of an error a client sees.
+type Verbosity uint8
+
+// The verbosities.
+const (
+	Verbose Verbosity = iota
+	Minimal
+)
+
+// LogLevel is the least level that is logged.
+type LogLevel uint8
+
+// The log levels.
+const (
+	LogCrit LogLevel = iota
+	LogError
+	LogWarn
+	LogInfo
+	LogDebug
+)
+
+// OpenAPIMode says what the root answers with.
+type OpenAPIMode uint8
+
+// The modes of the root document.
+const (
+	FollowPrivileges OpenAPIMode = iota
+	IgnorePrivileges
+	OpenAPIDisabled
+)
