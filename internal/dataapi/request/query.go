@@ -253,3 +253,21 @@ const (
 	NullsFirst
 	NullsLast
 )
+
+// String is the function's name in lower case.
+func (a Aggregate) String() string {
+	switch a {
+	case Sum:
+		return "sum"
+	case Avg:
+		return "avg"
+	case Max:
+		return "max"
+	case Min:
+		return "min"
+	case Count:
+		return "count"
+	case NoAggregate:
+	}
+	return ""
+}

@@ -1,0 +1,167 @@
+// Package exec runs the statement of a Data API request: in one transaction, in one round trip where the request allows
+// it, as the caller's role and with the caller's settings. It knows nothing of HTTP.
+package exec
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
+	"github.com/tarn-data/tarn/internal/pg"
+)
+
+// Runner runs statements on connections of a pool.
+type Runner struct {
+	Pool     *pg.Pool
+	Prepared bool // whether statements are kept by name on their connections
+}
+
+// Session is what holds while a request's transaction runs.
+type Session struct {
+	Role       string
+	Isolation  schema.Isolation
+	Settings   []schema.Setting // in the order in which they are set; the role is set where SetRole stands
+	PreRequest string           // function to call first, quoted; empty for none
+}
+
+// SetRole is the name of the setting that changes the role. What comes before it is set with the login role's rights.
+const SetRole = "role"
+
+// End says how the transaction ends when all went well.
+type End uint8
+
+// The ends of a transaction.
+const (
+	Commit End = iota
+	Rollback
+)
+
+// Check looks at a row before the transaction ends. An error rolls it back.
+type Check func(*sqlgen.Row) error
+
+// Result is what the statements of a query returned.
+type Result struct {
+	Row     sqlgen.Row
+	Plan    []byte // of an explained query: its lines
+	Planned *int64 // rows that PostgreSQL's planner expects in all, when asked for
+}
+
+// Run runs a query in a transaction.
+//
+// Where nothing has to be decided between the statement and the transaction's end, all goes as one pipeline that a
+// single Sync ends: one round trip, and PostgreSQL rolls back by itself if a statement fails. Otherwise the end is sent
+// when the row has been looked at.
+func (r *Runner) Run(ctx context.Context, s Session, q *sqlgen.Query, end End, check Check) (*Result, error) {
+	var res *Result
+	err := r.withConn(ctx, func(conn *pgconn.PgConn) error {
+		var err error
+		res, err = r.attempt(ctx, conn, s, q, end, check)
+		if isStaleStatement(err) && conn.TxStatus() == txIdle {
+			// The transaction is rolled back and nothing was answered, so it can be run anew.
+			forget(conn)
+			res, err = r.attempt(ctx, conn, s, q, end, check)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
+}
+
+func (r *Runner) attempt(
+	ctx context.Context, conn *pgconn.PgConn, s Session, q *sqlgen.Query, end End, check Check,
+) (*Result, error) {
+	res := &Result{}
+	steps := r.prologue(s, q.ReadOnly)
+	main := step{statement: q.Main, key: q.Main.SQL, formats: rowFormats, rows: res.readRow}
+	if q.Explained {
+		main.formats, main.rows = nil, res.readPlan
+	}
+	if q.RoleBound {
+		main.key = s.Role + "\x00" + q.Main.SQL
+	}
+	steps = append(steps, main)
+	if q.Count != nil {
+		steps = append(steps, step{statement: *q.Count, key: q.Count.SQL, rows: res.readCount})
+	}
+	isolation := s.Isolation
+	if q.Isolation != schema.DefaultIsolation {
+		isolation = q.Isolation
+	}
+	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly}
+	reset := s.PreRequest != "" || q.CallsVolatile
+	if check == nil || q.ReadOnly {
+		return res, tx.whole(ctx, steps, end, reset, func() error { return checked(check, res) })
+	}
+	return res, tx.decided(ctx, steps, end, reset, func() error { return checked(check, res) })
+}
+
+func checked(check Check, res *Result) error {
+	if check == nil {
+		return nil
+	}
+	return check(&res.Row)
+}
+
+// Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
+func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
+	return r.withConn(ctx, func(conn *pgconn.PgConn) error {
+		steps := r.prologue(s, true)
+		for i, st := range statements {
+			steps = append(steps, step{statement: st, key: st.SQL, rows: func(rr *pgconn.ResultReader) {
+				for rr.NextRow() {
+					row(i, rr.Values())
+				}
+			}})
+		}
+		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, readOnly: true}
+		return tx.whole(ctx, steps, Commit, false, func() error { return nil })
+	})
+}
+
+// withConn runs a function with a connection and gives it back, or closes it if it isn't as it was.
+func (r *Runner) withConn(ctx context.Context, run func(*pgconn.PgConn) error) error {
+	conn, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // which closes a connection that is broken, busy or in a transaction
+	return run(conn.Conn().PgConn())
+}
+
+func (r *Runner) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := r.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, &ConnectError{Cause: err}
+	}
+	return conn, nil
+}
+
+// ConnectError says that no connection was to be had.
+type ConnectError struct{ Cause error }
+
+func (e *ConnectError) Error() string { return "no database connection: " + e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *ConnectError) Unwrap() error { return e.Cause }
+
+// isStaleStatement tells whether a prepared statement no longer fits, and preparing it anew will help.
+func isStaleStatement(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	switch pgErr.Code {
+	case "0A000":
+		return pgErr.Routine == "RevalidateCachedQuery" // cached plan must not change result type
+	case "26000", // statement is unknown: the server, or a proxy before it, forgot
+		"42P05": // statement exists: we forgot
+		return true
+	}
+	return false
+}

@@ -1,0 +1,134 @@
+package exec
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
+)
+
+// txIdle is the transaction status of a connection that is in none.
+const txIdle = 'I'
+
+// step is a statement of a pipeline and what to do with its rows.
+type step struct {
+	statement sqlgen.Statement
+	key       string  // under which it is kept prepared; empty for not at all
+	formats   []int16 // of the result's columns; nil for text
+	rows      func(*pgconn.ResultReader)
+}
+
+func command(sql string) step {
+	return step{statement: sqlgen.Statement{SQL: sql}, key: sql, rows: discard}
+}
+
+func discard(*pgconn.ResultReader) {}
+
+// transaction runs steps on a connection that nothing else uses.
+type transaction struct {
+	runner    *Runner
+	conn      *pgconn.PgConn
+	isolation schema.Isolation
+	readOnly  bool
+}
+
+// whole runs the steps and the transaction's end in one round trip. The check comes too late to undo anything, so it is
+// for what was read only.
+func (t *transaction) whole(ctx context.Context, steps []step, end End, reset bool, check func() error) error {
+	switch {
+	case end == Rollback && !t.readOnly:
+		all := append([]step{t.begin()}, steps...)
+		steps = append(all, command("SET CONSTRAINTS ALL IMMEDIATE"), command("ROLLBACK"))
+	case t.isolation != schema.DefaultIsolation:
+		// The first message of an implicit transaction can still set its level; a later set_config could not.
+		steps = append([]step{command("SET TRANSACTION ISOLATION LEVEL " + levelName(t.isolation))}, steps...)
+	}
+	err := t.send(ctx, steps, reset)
+	if err != nil {
+		t.rollback(ctx)
+		return err
+	}
+	return check()
+}
+
+// decided runs the steps, looks at the row, and then ends the transaction.
+func (t *transaction) decided(ctx context.Context, steps []step, end End, reset bool, check func() error) error {
+	if err := t.send(ctx, append([]step{t.begin()}, steps...), false); err != nil {
+		t.rollback(ctx)
+		return err
+	}
+	if err := check(); err != nil {
+		t.rollback(ctx)
+		return err
+	}
+	last := []step{command("COMMIT")}
+	if end == Rollback {
+		last = []step{command("SET CONSTRAINTS ALL IMMEDIATE"), command("ROLLBACK")}
+	}
+	if err := t.send(ctx, last, reset); err != nil {
+		t.rollback(ctx)
+		return err
+	}
+	return nil
+}
+
+func (t *transaction) begin() step {
+	sql := "BEGIN"
+	if t.isolation != schema.DefaultIsolation {
+		sql += " ISOLATION LEVEL " + levelName(t.isolation)
+	}
+	if t.readOnly {
+		sql += " READ ONLY"
+	}
+	return command(sql)
+}
+
+func levelName(i schema.Isolation) string {
+	switch i {
+	case schema.RepeatableRead:
+		return "REPEATABLE READ"
+	case schema.Serializable:
+		return "SERIALIZABLE"
+	case schema.ReadCommitted, schema.DefaultIsolation:
+	}
+	return "READ COMMITTED"
+}
+
+// rollback ends a transaction that is still open. If that fails the connection is of no use, and the pool, which looks
+// at its state, closes it.
+func (t *transaction) rollback(ctx context.Context) {
+	if t.conn.IsClosed() || t.conn.TxStatus() == txIdle {
+		return
+	}
+	_ = t.send(context.WithoutCancel(ctx), []step{command("ROLLBACK")}, false)
+}
+
+// send sends the steps as one pipeline and reads all results. The first error ends the pipeline at the server.
+func (t *transaction) send(ctx context.Context, steps []step, reset bool) error {
+	cache := cacheOf(t.conn)
+	p := t.conn.StartPipeline(ctx)
+	cache.deallocate(p)
+	sent := make([]*prepared, len(steps))
+	for i := range steps {
+		sent[i] = cache.send(p, &steps[i], t.runner.Prepared)
+	}
+	err := p.Sync()
+	if err == nil && reset {
+		// What a function set for the session must not outlive the request.
+		p.SendQueryParams("RESET ALL", nil, nil, nil, nil)
+		err = p.Sync()
+	}
+	if err == nil {
+		err = cache.receive(p, steps, sent, reset)
+	}
+	if cerr := p.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+// Package sqlgen provides the third value of a Data API request: one SQL statement and its parameters, rendered from a
+// plan. Nothing of the client's text is ever pasted into SQL: values are parameters, and names are quoted. It doesn't
+// know how statements are run.
+package sqlgen
+
+import (
+	"github.com/tarn-data/tarn/internal/dataapi/plan"
+	"github.com/tarn-data/tarn/internal/dataapi/request"
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/fault"
+)
+
+// Statement is SQL text and its parameters.
+type Statement struct {
+	SQL  string
+	Args []Arg
+}
+
+// Arg is a parameter. A zero OID leaves the type to the server.
+type Arg struct {
+	OID    uint32
+	Binary bool
+	Value  []byte // nil is NULL
+}
+
+// Query is what a plan needs of the database.
+type Query struct {
+	Main          Statement
+	Explained     bool       // Main's rows are the lines of an execution plan and no Row
+	Count         *Statement // the execution plan of counting all rows, when it is wanted
+	ReadOnly      bool
+	CallsVolatile bool             // whether a routine is called that may set what outlives the transaction
+	RoleBound     bool             // whether PostgreSQL's plan depends on the role, so that it must not be shared by roles
+	Isolation     schema.Isolation // a routine's own
+	Settings      []schema.Setting // likewise
+}
+
+// Row is what Main returns, one row in all.
+type Row struct {
+	Total    *int64 // of all rows that the filters leave, when counted
+	Page     int64  // rows in Body
+	Body     []byte
+	Headers  []byte // the response.headers setting; nil when not set
+	Status   string // the response.status setting; empty when not set
+	Location []byte // JSON array of pairs of column and filter; nil for none
+	Inserted *int64 // rows that an upsert inserted
+}
+
+// RowColumns is the number of columns of a Row; BodyColumn is the place of the one that is wanted in binary, since
+// it may be a bytea.
+const (
+	RowColumns = 7
+	BodyColumn = 2
+)
+
+// Options are the settings that decide how SQL is made.
+type Options struct {
+	MaxRows int64
+}
+
+// Build renders a plan. Plans that need no statement have none.
+func Build(p plan.Plan, prefer request.Prefer, opt Options) (*Query, error) {
+	switch p := p.(type) {
+	case *plan.Read:
+		return buildRead(p, prefer, opt), nil
+	case *plan.Mutate:
+		return buildMutate(p, prefer), nil
+	case *plan.Call:
+		return buildCall(p, prefer, opt), nil
+	case *plan.Inspect, *plan.Info:
+		return nil, nil //nolint:nilnil // there is nothing to ask
+	}
+	return nil, fault.New(fault.Internal, "PGRSTX00", "unknown plan")
+}
