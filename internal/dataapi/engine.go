@@ -1,0 +1,159 @@
+// Package dataapi provides the Data API: a PostgreSQL database as a REST API, compatible with PostgREST. The walk of a
+// request is in walk.go: request, plan, query, row, reply. It doesn't know where it is mounted, nor where its settings
+// come from.
+package dataapi
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/config"
+	"github.com/tarn-data/tarn/internal/dataapi/exec"
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/pg"
+)
+
+// Options say what an engine serves, and how it gets its settings.
+type Options struct {
+	AppName string
+	Version string
+	// Load reads the settings, with those that the database itself holds.
+	Load func(inDatabase []config.Setting) (*config.DataAPI, error)
+	// Authenticator makes what tells who the caller is, whenever the settings change.
+	Authenticator func(*config.DataAPI) (auth.Authenticator, error)
+	// RefuseElevated makes the engine refuse to act as roles with more than a user's rights.
+	RefuseElevated bool
+	MaxBody        int64         // bytes of a request's body at most
+	Timeout        time.Duration // of a request; 0 for none
+	Log            *slog.Logger
+}
+
+// Engine serves one database. It is safe for concurrent use.
+type Engine struct {
+	opt         Options
+	pool        *pg.Pool
+	state       atomic.Pointer[state]
+	reload      chan reloadKind
+	stop        context.CancelFunc
+	done        sync.WaitGroup
+	retry       atomic.Int64 // seconds until the next attempt to reach the database
+	up          atomic.Bool  // whether the last attempt to load the schema cache succeeded
+	lastRefresh atomic.Int64
+	Stats       Stats
+}
+
+// Stats counts what an engine did.
+type Stats struct {
+	Loads        atomic.Int64 // of the schema cache
+	FailedLoads  atomic.Int64
+	LoadDuration atomic.Int64 // nanoseconds of the last load
+	PoolTimeouts atomic.Int64
+}
+
+// state is what a request sees: one consistent snapshot, swapped whole.
+type state struct {
+	cfg    *config.DataAPI
+	auth   auth.Authenticator
+	cache  *schema.Cache // nil until it is first loaded
+	runner *exec.Runner
+	fixed  fixedSettings
+}
+
+type reloadKind uint8
+
+const (
+	reloadSchema reloadKind = iota
+	reloadConfig
+	reloadAll
+)
+
+// Open makes an engine and begins to load its schema cache in the background. Until that is done, requests are
+// answered with 503. Settings that can't be read are an error.
+func Open(ctx context.Context, opt Options) (*Engine, error) {
+	cfg, err := opt.Load(nil)
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := opt.Authenticator(cfg)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pg.OpenPool(ctx, pg.PoolOptions{
+		URL:            cfg.DBURI,
+		Size:           cfg.PoolSize,
+		AcquireTimeout: cfg.PoolAcquireTimeout,
+		MaxLifetime:    cfg.PoolMaxLifetime,
+		MaxIdleTime:    cfg.PoolMaxIdleTime,
+		AppName:        opt.AppName,
+	})
+	if err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64)}
+	e.state.Store(e.newState(cfg, authenticator, nil))
+	e.done.Add(1)
+	go func() {
+		defer e.done.Done()
+		e.maintain(run)
+	}()
+	return e, nil
+}
+
+func (e *Engine) newState(cfg *config.DataAPI, a auth.Authenticator, cache *schema.Cache) *state {
+	return &state{
+		cfg: cfg, auth: a, cache: cache,
+		runner: &exec.Runner{Pool: e.pool, Prepared: cfg.PreparedStatements},
+		fixed:  newFixedSettings(cfg),
+	}
+}
+
+// Config returns the settings in force.
+func (e *Engine) Config() *config.DataAPI { return e.state.Load().cfg }
+
+// Cache returns the schema cache in force; nil until it is first loaded.
+func (e *Engine) Cache() *schema.Cache { return e.state.Load().cache }
+
+// Pool returns the pool, for its figures.
+func (e *Engine) Pool() *pg.Pool { return e.pool }
+
+// Ready tells whether the schema cache is loaded and the database was there the last time.
+func (e *Engine) Ready() bool { return e.state.Load().cache != nil && e.up.Load() }
+
+// WaitReady waits until the engine is ready.
+func (e *Engine) WaitReady(ctx context.Context) error {
+	t := time.NewTicker(5 * time.Millisecond)
+	defer t.Stop()
+	for !e.Ready() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// ReloadSchema has the schema cache loaded anew, soon.
+func (e *Engine) ReloadSchema() { e.request(reloadSchema) }
+
+// ReloadConfig has the settings read anew, soon.
+func (e *Engine) ReloadConfig() { e.request(reloadConfig) }
+
+func (e *Engine) request(k reloadKind) {
+	select {
+	case e.reload <- k:
+	default: // so many wait that one more adds nothing
+	}
+}
+
+// Close ends the engine's background work and closes its connections.
+func (e *Engine) Close() {
+	e.stop()
+	e.done.Wait()
+	e.pool.Close()
+}

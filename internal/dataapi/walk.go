@@ -1,0 +1,285 @@
+package dataapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/config"
+	"github.com/tarn-data/tarn/internal/dataapi/exec"
+	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/plan"
+	"github.com/tarn-data/tarn/internal/dataapi/reply"
+	"github.com/tarn-data/tarn/internal/dataapi/request"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
+	"github.com/tarn-data/tarn/internal/fault"
+)
+
+// Mount is where in a request's URL the API's root is.
+type Mount struct {
+	Base   string // before the API's own path; empty at the root
+	Path   string // the API's own path, decoded
+	Schema string // named by the URL; empty where profiles choose it
+}
+
+// visit is one request on its way.
+type visit struct {
+	engine *Engine
+	state  *state
+	mount  Mount
+	caller *auth.Principal
+	timing timing
+}
+
+// ServeHTTP answers at the root.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.Serve(w, r, Mount{Path: r.URL.Path})
+}
+
+// Serve answers a request to an API that is mounted somewhere.
+func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
+	st := e.state.Load()
+	if st.cors(w, r) {
+		return
+	}
+	ctx := r.Context()
+	if e.opt.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, e.opt.Timeout)
+		defer cancel()
+	}
+	v := visit{engine: e, state: st, mount: m, timing: timing{on: st.cfg.ServerTiming}}
+	answer, err := v.walk(ctx, w, r)
+	if err != nil {
+		f := fault.From(err)
+		e.logFault(r, f)
+		answer = reply.Error(f, st.cfg.ErrorVerbosity == config.Minimal)
+	} else {
+		v.decorate(answer)
+	}
+	if h := st.cfg.TraceHeader; h != "" {
+		w.Header().Set(h, r.Header.Get(h))
+	}
+	write(w, answer)
+}
+
+// walk takes a request through its values.
+func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request) (*reply.Reply, error) {
+	v.timing.start()
+	caller, err := v.state.auth.Authenticate(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	v.caller = caller
+	v.timing.end("jwt")
+	if v.state.cache == nil {
+		return nil, v.engine.unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.")
+	}
+	if err := v.engine.checkRole(v.state, caller.Role); err != nil {
+		return nil, err
+	}
+	body, err := readBody(w, r, v.engine.opt.MaxBody)
+	if err != nil {
+		return nil, err
+	}
+	v.timing.start()
+	opt, err := v.requestOptions()
+	if err != nil {
+		return nil, err
+	}
+	req, err := request.Parse(request.Input{
+		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: body,
+	}, opt)
+	if err != nil {
+		return nil, err
+	}
+	v.timing.end("parse")
+	answer, err := v.answer(ctx, req)
+	if stale(err) && v.engine.refresh(ctx, v.state) {
+		// The schema has changed since the snapshot was made; nothing was committed, so it can be tried anew.
+		v.state = v.engine.state.Load()
+		answer, err = v.answer(ctx, req)
+	}
+	return answer, err
+}
+
+func (v *visit) requestOptions() (request.Options, error) {
+	cfg := v.state.cfg
+	opt := request.Options{
+		Schemas:         cfg.Schemas,
+		TxAllowOverride: cfg.TxAllowOverride,
+		OpenAPIDisabled: cfg.OpenAPIMode == config.OpenAPIDisabled,
+		RootSpec:        cfg.RootSpec,
+	}
+	if s := v.mount.Schema; s != "" && s != cfg.Schemas[0] {
+		i := slices.Index(cfg.Schemas, s)
+		if i < 0 {
+			return opt, request.UnknownSchema(s, cfg.Schemas)
+		}
+		opt.Schemas = append([]string{s}, slices.Delete(slices.Clone(cfg.Schemas), i, i+1)...)
+	}
+	return opt, nil
+}
+
+// answer is the walk from the request on.
+func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply, error) {
+	v.timing.start()
+	p, err := plan.New(req, v.state.cache, v.planOptions())
+	if err != nil {
+		return nil, err
+	}
+	v.timing.end("plan")
+	v.timing.start()
+	switch p := p.(type) {
+	case *plan.Info:
+		v.timing.end("transaction")
+		v.timing.start()
+		defer v.timing.end("response")
+		return reply.Info(p), nil
+	case *plan.Inspect:
+		doc, err := v.inspect(ctx, req, p)
+		if err != nil {
+			return nil, err
+		}
+		v.timing.end("transaction")
+		v.timing.start()
+		defer v.timing.end("response")
+		return reply.Document(p, req, doc), nil
+	case *plan.Read, *plan.Mutate, *plan.Call:
+	}
+	q, err := sqlgen.Build(p, req.Prefer, sqlgen.Options{MaxRows: v.state.cfg.MaxRows})
+	if err != nil {
+		return nil, err
+	}
+	res, err := v.state.runner.Run(ctx, v.state.session(v.caller, req, p), q, v.end(req), check(p, req))
+	if err != nil {
+		return nil, v.engine.databaseFault(ctx, err, !v.caller.Anonymous)
+	}
+	v.timing.end("transaction")
+	v.timing.start()
+	defer v.timing.end("response")
+	if q.Explained {
+		return reply.Explained(mediaOf(p), req, res.Plan), nil
+	}
+	row := res.Row
+	row.Total = total(req.Prefer.Count, row.Total, res.Planned, v.state.cfg.MaxRows)
+	return reply.New(p, req, &row, v.mount.Base)
+}
+
+func (v *visit) planOptions() plan.Options {
+	cfg := v.state.cfg
+	return plan.Options{
+		MaxRows: cfg.MaxRows, Aggregates: cfg.Aggregates, LegacyTargetNames: cfg.LegacyTargetNames, PlanEnabled: cfg.PlanEnabled,
+	}
+}
+
+// end is how the transaction is to end.
+func (v *visit) end(req *request.Request) exec.End {
+	switch req.Prefer.Tx {
+	case request.Commit:
+		return exec.Commit
+	case request.Rollback:
+		return exec.Rollback
+	case request.DefaultTx:
+	}
+	if v.state.cfg.TxRollbackAll {
+		return exec.Rollback
+	}
+	return exec.Commit
+}
+
+// total is the number of rows that Content-Range names.
+func total(mode request.CountMode, counted, planned *int64, maxRows int64) *int64 {
+	switch mode {
+	case request.Planned:
+		return planned
+	case request.Estimated:
+		// Where the exact count is small enough to have been made, it is better than an estimate.
+		if counted != nil && planned != nil && *counted > maxRows {
+			most := max(*counted, *planned)
+			return &most
+		}
+		return counted
+	case request.Exact, request.NoCount:
+	}
+	return counted
+}
+
+func mediaOf(p plan.Plan) media.Type {
+	switch p := p.(type) {
+	case *plan.Read:
+		return p.Media
+	case *plan.Mutate:
+		return p.Media
+	case *plan.Call:
+		return p.Media
+	case *plan.Inspect, *plan.Info:
+	}
+	return media.Of(media.JSON)
+}
+
+// readBody reads a body within its limit.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil, nil
+	}
+	tooLarge := fault.New(fault.TooLarge, "413", "The request's body is larger than the server accepts.").
+		WithHint("Send the rows in several requests.")
+	if r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	var buf []byte
+	if r.ContentLength > 0 {
+		buf = make([]byte, 0, r.ContentLength+1)
+	}
+	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), buf)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return nil, tooLarge
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "PGRST102", "The request's body could not be read").WithCause(err)
+	}
+	return body, nil
+}
+
+func readAll(r io.Reader, buf []byte) ([]byte, error) {
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// stale tells whether an error may come of a snapshot that is behind the database's schema.
+func stale(err error) bool {
+	var pgErr *pgconn.PgError
+	if !errors.As(err, &pgErr) {
+		return false
+	}
+	switch pgErr.Code {
+	case "42703", "42P01", "42883", "42704", "3F000": // undefined column, table, function, object, schema
+		return true
+	}
+	return false
+}
+
+const (
+	// refreshEvery is how often at most a request may have the snapshot loaded anew, and refreshWait how long it waits.
+	refreshEvery = time.Second
+	refreshWait  = 5 * time.Second
+)

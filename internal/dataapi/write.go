@@ -1,0 +1,75 @@
+package dataapi
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/dataapi/reply"
+	"github.com/tarn-data/tarn/internal/fault"
+)
+
+// decorate adds the headers that go with every answer that is no error.
+func (v *visit) decorate(r *reply.Reply) {
+	if v.timing.on {
+		r.Headers = append(r.Headers, reply.Header{Name: "Server-Timing", Value: v.timing.String()})
+	}
+	if !r.Has("Vary") {
+		r.Headers = append(r.Headers, reply.Header{Name: "Vary", Value: "Accept, Prefer, Range"})
+	}
+}
+
+// write writes an answer. A status that HTTP doesn't know can only come of SQL, and is the server's fault.
+func write(w http.ResponseWriter, r *reply.Reply) {
+	h := w.Header()
+	for _, header := range r.Headers {
+		if strings.EqualFold(header.Name, "Content-Length") && !bodyAllowed(r.Status) {
+			continue
+		}
+		h.Add(header.Name, header.Value)
+	}
+	if r.Status < 200 || r.Status > 999 {
+		r.Status = http.StatusInternalServerError
+	}
+	w.WriteHeader(r.Status)
+	if len(r.Body) > 0 && bodyAllowed(r.Status) {
+		_, _ = w.Write(r.Body) // a client that went away has no use for the error
+	}
+}
+
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// timing measures the stages of a request for Server-Timing.
+type timing struct {
+	on    bool
+	since time.Time
+	parts []string
+}
+
+func (t *timing) start() {
+	if t.on {
+		t.since = time.Now()
+	}
+}
+
+func (t *timing) end(stage string) {
+	if t.on {
+		ms := float64(time.Since(t.since)) / float64(time.Millisecond)
+		t.parts = append(t.parts, stage+";dur="+strconv.FormatFloat(ms, 'f', 1, 64))
+	}
+}
+
+// String is the header's value.
+func (t *timing) String() string { return strings.Join(t.parts, ", ") }
+
+// logFault logs what the server is to blame for; what clients do wrong is theirs to know.
+func (e *Engine) logFault(r *http.Request, f *fault.Error) {
+	if f.Kind < fault.Internal {
+		return
+	}
+	e.opt.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,
+		"message", f.Message, "cause", f.Cause)
+}
