@@ -17,6 +17,10 @@ import (
 // errClientGone says that nobody waits for the answer.
 var errClientGone = errors.New("the client went away")
 
+func (v *visit) databaseFault(ctx context.Context, err error) *fault.Error {
+	return v.engine.databaseFault(ctx, err, v.caller.Role != v.state.cfg.AnonRole)
+}
+
 // databaseFault makes a fault of what went wrong at the database.
 func (e *Engine) databaseFault(ctx context.Context, err error, authenticated bool) *fault.Error {
 	var (

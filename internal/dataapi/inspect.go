@@ -57,7 +57,7 @@ func (v *visit) inspect(ctx context.Context, req *request.Request, p *plan.Inspe
 		}
 	})
 	if err != nil {
-		return nil, v.engine.databaseFault(ctx, err, !v.caller.Anonymous)
+		return nil, v.databaseFault(ctx, err)
 	}
 	if p.HeadersOnly {
 		return nil, nil

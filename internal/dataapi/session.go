@@ -55,7 +55,7 @@ func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Pl
 	add("search_path", st.fixed.searchPath[req.Schema])
 	set = append(set, role.Settings...)
 	add(exec.SetRole, caller.Role)
-	add("request.jwt.claims", string(caller.Claims))
+	add("request.jwt.claims", caller.Claims)
 	add("request.method", req.Method)
 	add("request.path", req.URI)
 	add("request.headers", headersJSON(req.Headers))

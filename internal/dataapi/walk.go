@@ -159,7 +159,7 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 	}
 	res, err := v.state.runner.Run(ctx, v.state.session(v.caller, req, p), q, v.end(req), check(p, req))
 	if err != nil {
-		return nil, v.engine.databaseFault(ctx, err, !v.caller.Anonymous)
+		return nil, v.databaseFault(ctx, err)
 	}
 	v.timing.end("transaction")
 	v.timing.start()

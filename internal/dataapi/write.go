@@ -73,3 +73,6 @@ func (e *Engine) logFault(r *http.Request, f *fault.Error) {
 	e.opt.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,
 		"message", f.Message, "cause", f.Cause)
 }
+
+// WriteError writes an error in the Data API's dialect.
+func WriteError(w http.ResponseWriter, err error) { write(w, reply.Error(fault.From(err), false)) }

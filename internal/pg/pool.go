@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,7 @@ type PoolOptions struct {
 type Pool struct {
 	pool    *pgxpool.Pool
 	timeout time.Duration
+	waiting atomic.Int64
 }
 
 // OpenPool makes a pool. It doesn't connect before the first Acquire.
@@ -83,6 +85,8 @@ func configure(cfg *pgx.ConnConfig, appName string) {
 
 // Acquire takes a connection, waiting for a free one at most as long as the pool's timeout. The caller must Release it.
 func (p *Pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	if p.timeout <= 0 {
 		return p.pool.Acquire(ctx)
 	}
@@ -98,10 +102,20 @@ func (p *Pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 // Reset closes idle connections now and busy ones when they are released.
 func (p *Pool) Reset() { p.pool.Reset() }
 
-// Stat tells how many connections are there and how many of them are in use.
-func (p *Pool) Stat() (total, inUse, size int) {
+// PoolStat are the figures of a pool.
+type PoolStat struct {
+	Open    int // connections
+	InUse   int // of them
+	Max     int
+	Waiting int // requests for a connection
+}
+
+// Stat returns the pool's figures.
+func (p *Pool) Stat() PoolStat {
 	s := p.pool.Stat()
-	return int(s.TotalConns()), int(s.AcquiredConns()), int(s.MaxConns())
+	return PoolStat{
+		Open: int(s.TotalConns()), InUse: int(s.AcquiredConns()), Max: int(s.MaxConns()), Waiting: int(p.waiting.Load()),
+	}
 }
 
 // Close closes all connections, waiting for those in use.
