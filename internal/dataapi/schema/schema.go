@@ -18,6 +18,8 @@ type Cache struct {
 	Handlers        map[HandlerKey]ResolvedHandler
 	Roles           map[string]RoleSettings // of the roles that the authenticator may become
 	Timezones       map[string]struct{}     // names that SET timezone accepts, lower-case
+
+	hints *hints // shared by copies of the snapshot
 }
 
 // RelationshipKey finds the relationships that lead from a relation to those of a schema.
@@ -194,6 +196,7 @@ type Setting struct{ Name, Value string }
 type RoleSettings struct {
 	Isolation Isolation
 	Settings  []Setting
+	Elevated  bool // whether it has more than a user's rights
 }
 
 // Cast is a pair of types, by name.
