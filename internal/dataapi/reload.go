@@ -134,6 +134,12 @@ func (e *Engine) loadConfig(ctx context.Context, conn *pgx.Conn) (*config.DataAP
 	if err != nil || !cfg.DBConfig {
 		return cfg, err
 	}
+	return configWithDatabase(ctx, conn, e.opt.Load, cfg)
+}
+
+func configWithDatabase(
+	ctx context.Context, conn *pgx.Conn, load func([]config.Setting) (*config.DataAPI, error), cfg *config.DataAPI,
+) (*config.DataAPI, error) {
 	found, err := introspect.LoadSettings(ctx, conn, cfg.PreConfig)
 	if err != nil {
 		return nil, err
@@ -142,15 +148,19 @@ func (e *Engine) loadConfig(ctx context.Context, conn *pgx.Conn) (*config.DataAP
 	for i, s := range found {
 		settings[i] = config.Setting(s)
 	}
-	return e.opt.Load(settings)
+	return load(settings)
 }
 
 func (e *Engine) loadCache(ctx context.Context, conn *pgx.Conn, cfg *config.DataAPI) (*schema.Cache, error) {
-	return introspect.Load(ctx, conn, introspect.Options{
+	return introspect.Load(ctx, conn, introspectOptions(cfg))
+}
+
+func introspectOptions(cfg *config.DataAPI) introspect.Options {
+	return introspect.Options{
 		Schemas:           cfg.Schemas,
 		ExtraSearchPath:   cfg.ExtraSearchPath,
 		HoistedTxSettings: cfg.HoistedTxSettings,
-	})
+	}
 }
 
 // refreshRoles swaps in a snapshot with the roles as they are now.

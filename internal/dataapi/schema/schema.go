@@ -122,6 +122,7 @@ func (r *Relationship) IsToOne() bool {
 // Routine is a function or procedure.
 type Routine struct {
 	Ident
+	OID         uint32
 	Description string
 	Params      []Param
 	Return      Return

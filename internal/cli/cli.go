@@ -1,0 +1,110 @@
+// Package cli provides Tarn's commands: it reads their arguments and says what to do next. What they do is elsewhere.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when the binary is built.
+var version = "dev" //nolint:gochecknoglobals // the linker sets it
+
+// commands are what tarn can do.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Serve the lakebase: the Lakebase Data API on an embedded PostgreSQL, or on one of your own."`
+	DataAPI dataAPICommand `cmd:"" name:"data-api" help:"Serve one database as a REST API at the root, in PostgREST's place."`
+	Init    initCommand    `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
+	Token   tokenCommand   `cmd:"" help:"Make tokens."`
+	Psql    psqlCommand    `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
+	Version versionCommand `cmd:"" help:"Show the version."`
+}
+
+// env is what every command gets.
+type env struct {
+	ctx    context.Context //nolint:containedctx // it is an argument of every command's Run
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func (e *env) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// exit is thrown by kong's exit hook and caught in Main, so that only main ends the process.
+type exit int
+
+// Main runs the command that the arguments name, and returns the exit status.
+func Main(args []string, stdout, stderr io.Writer) (status int) {
+	defer func() {
+		if p := recover(); p != nil {
+			code, ok := p.(exit)
+			if !ok {
+				panic(p) //nolint:forbidigo // not ours to catch
+			}
+			status = int(code)
+		}
+	}()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("tarn"),
+		kong.Description("A self-hosted lakebase: PostgreSQL as a REST API, and the platform around it."),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }), //nolint:forbidigo // caught above
+	)
+	if err != nil {
+		return fail(stderr, err)
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		parser.FatalIfErrorf(err)
+	}
+	if err := chosen.Run(&env{ctx: ctx, stdout: stdout, stderr: stderr}); err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+// hinted is an error that says what to do about it.
+type hinted interface{ Hint() string }
+
+func fail(stderr io.Writer, err error) int {
+	_, _ = fmt.Fprintln(stderr, "tarn: "+err.Error())
+	var h hinted
+	if errors.As(err, &h) {
+		_, _ = fmt.Fprintln(stderr, "hint: "+h.Hint())
+	}
+	var code interface{ ExitCode() int }
+	if errors.As(err, &code) {
+		return max(1, code.ExitCode())
+	}
+	return 1
+}
+
+type versionCommand struct{}
+
+// Run shows the version.
+func (versionCommand) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, "tarn", buildVersion())
+	return err
+}
+
+func buildVersion() string {
+	if version != "dev" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return version
+}

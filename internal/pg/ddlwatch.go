@@ -1,0 +1,53 @@
+package pg
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// watchFunction notifies of changes to the schema. It runs as whoever changes it, so it asks for no rights.
+const watchFunction = `
+CREATE OR REPLACE FUNCTION pgrst.tarn_notify_ddl() RETURNS event_trigger
+LANGUAGE plpgsql SET search_path = pg_catalog AS $body$
+BEGIN
+  IF tg_event = 'ddl_command_end' THEN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c WHERE c.schema_name IS DISTINCT FROM 'pg_temp') THEN
+      RETURN;
+    END IF;
+  ELSIF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE NOT d.is_temporary) THEN
+    RETURN;
+  END IF;
+  PERFORM pg_notify('pgrst', 'reload schema');
+END
+$body$`
+
+// WatchDDL has the database notify the channel pgrst of every change to its schema. Only a superuser can; the schema
+// pgrst must be there.
+func WatchDDL(ctx context.Context, conn *pgx.Conn) error {
+	var found int
+	const installed = `SELECT count(*) FROM pg_event_trigger WHERE evtname IN ('tarn_ddl_end', 'tarn_ddl_drop')`
+	if err := conn.QueryRow(ctx, installed).Scan(&found); err != nil {
+		return fmt.Errorf("event triggers: %w", err)
+	}
+	if found == 2 {
+		return nil
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			// One of several processes makes the triggers; the others find them.
+			"SELECT pg_advisory_xact_lock(hashtext('tarn_ddl'))",
+			"DROP EVENT TRIGGER IF EXISTS tarn_ddl_end",
+			"DROP EVENT TRIGGER IF EXISTS tarn_ddl_drop",
+			watchFunction,
+			"CREATE EVENT TRIGGER tarn_ddl_end ON ddl_command_end EXECUTE FUNCTION pgrst.tarn_notify_ddl()",
+			"CREATE EVENT TRIGGER tarn_ddl_drop ON sql_drop EXECUTE FUNCTION pgrst.tarn_notify_ddl()",
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return fmt.Errorf("event triggers: %w", err)
+			}
+		}
+		return nil
+	})
+}
