@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/server"
+	"github.com/tarn-data/tarn/internal/token"
+)
+
+// defaultDataDir is where a lakebase keeps what must outlive it.
+const defaultDataDir = ".tarn"
+
+type serveCommand struct {
+	DataDir     string   `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Directory of the databases and keys. It is made if it isn't there."`
+	Listen      string   `default:"127.0.0.1:8080" env:"TARN_LISTEN" help:"Address of the API."`
+	AdminListen string   `default:"127.0.0.1:8081" env:"TARN_ADMIN_LISTEN" help:"Address of /live, /ready and /metrics."`
+	Postgres    string   `env:"TARN_POSTGRES" help:"Connection string of a PostgreSQL 14 to 18 to use in place of the embedded one, as the role authenticator. See tarn init."`
+	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
+	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
+	Issuer      []string `env:"TARN_ISSUERS" help:"Trust tokens of an issuer: ISSUER=JWKS-URL. Only these addresses are asked."`
+	LogLevel    string   `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
+}
+
+// Run serves a lakebase.
+func (c *serveCommand) Run(e *env) error {
+	issuers, err := parseIssuers(c.Issuer)
+	if err != nil {
+		return err
+	}
+	if c.Sample && c.Postgres != "" {
+		return errors.New("--sample is for the embedded PostgreSQL: as authenticator, no schema can be made")
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return err
+	}
+	return server.Serve(e.ctx, server.ServeOptions{
+		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
+		PostgresURL: c.Postgres, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
+		Out: e.stdout, Log: e.logger(level),
+	})
+}
+
+func parseIssuers(args []string) ([]token.IssuerConfig, error) {
+	out := make([]token.IssuerConfig, 0, len(args))
+	for _, a := range args {
+		issuer, url, ok := strings.Cut(a, "=")
+		if !ok || issuer == "" || url == "" {
+			return nil, fmt.Errorf("--issuer %q is not of the form ISSUER=JWKS-URL", a)
+		}
+		out = append(out, token.IssuerConfig{Issuer: issuer, JWKSURL: url})
+	}
+	return out, nil
+}
+
+type tokenCommand struct {
+	Create tokenCreateCommand `cmd:"" help:"Make a token and print it."`
+}
+
+type tokenCreateCommand struct {
+	DataDir  string        `default:"${data_dir}" type:"existingdir" env:"TARN_DATA_DIR" help:"Data directory of the lakebase."`
+	User     string        `xor:"who" required:"" help:"User name or application id that the token is for. The Data API acts as the role of this name."`
+	Admin    bool          `xor:"who" required:"" help:"Make a token for the administrator of the platform API."`
+	Lifetime time.Duration `default:"1h" help:"How long the token is good."`
+}
+
+// maxLifetime is how long a token may be good: it can't be taken back.
+const maxLifetime = 365 * 24 * time.Hour
+
+// Run makes a token.
+func (c *tokenCreateCommand) Run(e *env) error {
+	if c.Lifetime <= 0 || c.Lifetime > maxLifetime {
+		return fmt.Errorf("--lifetime must be more than nothing and at most %s", maxLifetime)
+	}
+	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: server.KeyDir(c.DataDir), Issuer: "tarn", Now: time.Now})
+	if err != nil {
+		return err
+	}
+	grant := token.Grant{Subject: c.User, Lifetime: c.Lifetime}
+	if c.Admin {
+		grant.Subject, grant.Admin = "admin", true
+	}
+	text, err := keys.Mint(grant)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(e.stdout, text)
+	return err
+}

@@ -1,0 +1,252 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/config"
+	"github.com/tarn-data/tarn/internal/pg"
+	"github.com/tarn-data/tarn/internal/pg/embedded"
+	"github.com/tarn-data/tarn/internal/token"
+)
+
+// What the sample is, so that the first steps can name it.
+const (
+	SampleDatabase = "databricks_postgres"
+	SampleUser     = "user@databricks.com"
+	sampleLifetime = 24 * time.Hour
+	tokenCache     = 10_000
+)
+
+//go:embed sample.sql
+var sampleSQL string
+
+// ServeOptions say what a lakebase serves.
+type ServeOptions struct {
+	Version     string
+	DataDir     string
+	Listen      string
+	AdminListen string
+	PostgresURL string // as the role authenticator, with any database; empty for the embedded PostgreSQL
+	BinDir      string // of PostgreSQL's server programs; empty to look for them
+	Sample      bool
+	Issuers     []token.IssuerConfig
+	Out         io.Writer // for people
+	Log         *slog.Logger
+}
+
+// KeyDir is where the keys that sign tokens are.
+func KeyDir(dataDir string) string { return filepath.Join(dataDir, "keys") }
+
+// Serve serves the lakebase until the context ends.
+func Serve(ctx context.Context, opt ServeOptions) error {
+	if err := os.MkdirAll(opt.DataDir, 0o711); err != nil { //nolint:gosec // PostgreSQL's own user must pass
+		return fmt.Errorf("data directory: %w", err)
+	}
+	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: KeyDir(opt.DataDir), Issuer: "tarn", Now: time.Now})
+	if err != nil {
+		return err
+	}
+	stats := &token.Stats{}
+	authenticator, err := newAuthenticator(keys, opt.Issuers, stats)
+	if err != nil {
+		return err
+	}
+	dbs := &Databases{
+		Settings: lakebaseSettings, Auth: authenticator, Version: opt.Version, MaxBody: maxBody, Log: opt.Log,
+	}
+	if opt.PostgresURL != "" {
+		dbs.URL = func(database string) (string, error) { return withDatabase(opt.PostgresURL, database) }
+	} else {
+		own, err := startEmbedded(ctx, opt)
+		if err != nil {
+			return err
+		}
+		defer own.stop()
+		dbs.URL, dbs.Prepare = own.authenticatorURL, own.prepare
+	}
+	defer dbs.Close()
+	return serveLakebase(ctx, opt, dbs, keys, stats)
+}
+
+func newAuthenticator(keys *token.Keyring, issuers []token.IssuerConfig, stats *token.Stats) (auth.Authenticator, error) {
+	sources := token.Sources{keys}
+	if len(issuers) > 0 {
+		client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("issuers must not redirect")
+		}}
+		sources = append(sources, token.NewIssuers(token.IssuersOptions{Issuers: issuers, Client: client, Now: time.Now}))
+	}
+	return auth.NewLakebase(auth.LakebaseOptions{Keys: sources, CacheMaxEntries: tokenCache, Now: time.Now, Stats: stats})
+}
+
+func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *token.Keyring, stats *token.Stats) error {
+	var lc net.ListenConfig
+	api, err := lc.Listen(ctx, "tcp", opt.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	admin, err := lc.Listen(ctx, "tcp", opt.AdminListen)
+	if err != nil {
+		_ = api.Close()
+		return fmt.Errorf("listen for admin: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(lakebasePath, dbs.lakebase)
+	always := func() bool { return true }
+	endpoints := []endpoint{
+		{newHTTPServer(named(recovered(mux, opt.Log), opt.Version), opt.Log), api},
+		{newHTTPServer(recovered(adminHandler(health{always, always},
+			metricsHandler(newDataAPICollector(dbs.Each, stats, true))), opt.Log), opt.Log), admin},
+	}
+	opt.Log.Info("listening", "address", api.Addr().String(), "admin", admin.Addr().String())
+	if err := greet(opt, keys, api.Addr().String(), admin.Addr().String()); err != nil {
+		return err
+	}
+	return runAll(ctx, opt.Log, endpoints...)
+}
+
+// greet says where everything is and what to try first.
+func greet(opt ServeOptions, keys *token.Keyring, api, admin string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Tarn %s is serving.\n\n  Data API  http://%s%s{workspace_id}/rest/{database}/{schema}/{relation}\n  admin     http://%s/ready  /live  /metrics\n",
+		opt.Version, api, lakebasePath, admin)
+	if opt.Sample {
+		tok, err := keys.Mint(token.Grant{Subject: SampleUser, Lifetime: sampleLifetime})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "\nThe sample is in database %s. A token for %s, for a day:\n\n"+
+			"  export DBX_OAUTH_TOKEN=%s\n  export REST_ENDPOINT=http://%s%s1/rest/%s/public\n\n"+
+			"Try:\n\n  curl -H \"Authorization: Bearer $DBX_OAUTH_TOKEN\" \"$REST_ENDPOINT/clients?select=id,name,projects(id,name)&id=gte.2\"\n",
+			SampleDatabase, SampleUser, tok, api, lakebasePath, SampleDatabase)
+	}
+	_, err := io.WriteString(opt.Out, b.String())
+	return err
+}
+
+// lakebaseSettings are the settings of a database's Data API. What the database doesn't say is as PostgREST has it.
+func lakebaseSettings(url string, inDatabase []config.Setting) (*config.DataAPI, error) {
+	cfg, err := config.LoadDataAPI(config.Source{
+		Environ:    []string{"PGRST_DB_URI=" + url, "PGRST_DB_PRE_CONFIG=" + preConfig},
+		InDatabase: inDatabase,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg.AnonRole, cfg.JWTSecret = "", nil // whoever calls has a token of this lakebase
+	return cfg, nil
+}
+
+// withDatabase returns a connection string for another database of the same server.
+func withDatabase(connString, database string) (string, error) {
+	u, err := url.Parse(connString)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return "", errors.New("the connection string must be a postgresql:// URL")
+	}
+	u.Path, u.RawPath = "/"+database, ""
+	return u.String(), nil
+}
+
+// embeddedServer is the lakebase's own PostgreSQL.
+type embeddedServer struct {
+	*embedded.Server
+	password string // of the role authenticator, made anew at each start
+	log      *slog.Logger
+}
+
+func startEmbedded(ctx context.Context, opt ServeOptions) (*embeddedServer, error) {
+	s, err := embedded.Start(ctx, embedded.Options{DataDir: opt.DataDir, BinDir: opt.BinDir, Log: opt.Log})
+	if err != nil {
+		return nil, err
+	}
+	own := &embeddedServer{Server: s, password: rand.Text(), log: opt.Log}
+	if opt.Sample {
+		if err := own.loadSample(ctx); err != nil {
+			own.stop()
+			return nil, err
+		}
+	}
+	return own, nil
+}
+
+func (s *embeddedServer) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		s.log.Error("PostgreSQL did not stop", "error", err)
+	}
+}
+
+// loadSample makes the sample, unless there is a Data API in the database already.
+func (s *embeddedServer) loadSample(ctx context.Context) error {
+	conn, err := pg.Connect(ctx, s.OwnerURL(SampleDatabase), "tarn")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var there bool
+	if err := conn.QueryRow(ctx, "SELECT to_regnamespace('pgrst') IS NOT NULL").Scan(&there); err != nil || there {
+		return err
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Conn().PgConn().Exec(ctx, sampleSQL).ReadAll(); err != nil {
+			return fmt.Errorf("sample: %w", err)
+		}
+		return nil
+	})
+}
+
+// authenticatorURL logs in as authenticator, with the password that prepare gave it.
+func (s *embeddedServer) authenticatorURL(database string) (string, error) {
+	u, err := url.Parse(s.URL(database))
+	if err != nil {
+		return "", err
+	}
+	u.User = url.UserPassword("authenticator", s.password)
+	return u.String(), nil
+}
+
+// prepare gives authenticator its password and has the database notify of changes to its schema.
+func (s *embeddedServer) prepare(ctx context.Context, database string) error {
+	conn, err := pg.Connect(ctx, s.URL(database), "tarn")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var role, enabled bool
+	err = conn.QueryRow(ctx, `SELECT to_regrole('authenticator') IS NOT NULL, to_regprocedure('pgrst.pre_config()') IS NOT NULL`).
+		Scan(&role, &enabled)
+	if err != nil {
+		return err
+	}
+	if !role || !enabled {
+		return notEnabled(database)
+	}
+	// The password is letters and digits, and it is set by no statement that is logged.
+	for _, sql := range []string{
+		"SET log_statement = 'none'", "SET log_min_error_statement = 'panic'", "SET log_min_duration_statement = -1",
+		"ALTER ROLE authenticator LOGIN PASSWORD '" + s.password + "'",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("password of authenticator: %w", err)
+		}
+	}
+	return pg.WatchDDL(ctx, conn)
+}
+
