@@ -1,40 +1,13 @@
-// Package token mints and verifies JSON Web Tokens, and keeps the keys for it: configured ones, Tarn's own, and those
-// that issuers publish. It knows nothing of HTTP requests, nor of what a principal may do.
 package token
 
 import (
-	"errors"
-	"net/http"
+	"crypto/sha256"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// Keys is a fixed set of keys that verify tokens.
-type Keys struct{}
-
-// NewKeys reads keys from a secret: a JSON Web Key, a set of them, or else the octets of an HS256 key.
-func NewKeys(secret []byte) (*Keys, error) { return nil, errors.New("token: not there yet") }
-
-// Source finds the keys that may have signed a token. Keys, Keyring, Issuers and Sources are sources.
-type Source interface{ find() }
-
-func (*Keys) find() {}
-
-// Sources is a source made of others.
-type Sources []Source
-
-func (Sources) find() {}
-
-// RoleClaim says where in the claims the role is.
-type RoleClaim struct{}
-
-// ParseRoleClaim reads a JSON path (RFC 9535), or else the deprecated syntax of PostgREST.
-func ParseRoleClaim(expr string) (RoleClaim, error) { return RoleClaim{}, nil }
-
-// String renders the path in its normal form.
-func (RoleClaim) String() string { return "" }
-
-// Stats counts what verifiers did. It may be shared by several.
+// Stats counts what verifiers did. Several may share one.
 type Stats struct {
 	Lookups   atomic.Int64 // in the cache
 	Hits      atomic.Int64
@@ -43,94 +16,154 @@ type Stats struct {
 
 // VerifierOptions say what a verifier accepts.
 type VerifierOptions struct {
-	Keys            Source // nil for none: every token is refused
-	Audience        string // empty for any
+	Keys            Source // nil for none: no token can be verified
+	Audience        string // that tokens have to be for; empty for any
 	RoleClaim       RoleClaim
-	AnonRole        string // role of who has no token, or a token without a role; empty for none
+	AnonRole        string // role of who has no token, or one without a role; empty for none
+	RequireExpiry   bool   // refuse tokens that are good for ever
 	CacheMaxEntries int    // 0 for no cache
-	RequireExpiry   bool
 	Now             func() time.Time
-	Stats           *Stats // nil for none
+	Stats           *Stats // nil if nobody asks
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
-type Verifier struct{}
+type Verifier struct {
+	opt        VerifierOptions
+	anonymous  *verified     // who has no token
+	cache      *cache        // nil for none
+	generation atomic.Uint64 // of the keys that verified what is in the cache
+}
+
+// verified is a token whose signature is right. Its claims have to be checked each time.
+type verified struct {
+	claims     *claimSet
+	identity   *Identity // nil if refusal is not
+	refusal    error     // why the bearer can't be identified
+	audience   string    // that the token has to be for as well
+	generation uint64
+	until      time.Time // when the signature has to be verified again; zero for never
+}
 
 // NewVerifier makes a verifier.
-func NewVerifier(opt VerifierOptions) *Verifier { return &Verifier{} }
-
-// Identity is what a verified token says of its bearer. It is shared and must not be changed.
-type Identity struct {
-	Subject   string
-	Role      string
-	Claims    string // JSON object of the claims, with the role
-	Scopes    []string
-	Admin     bool
-	Anonymous bool // there was no token
+func NewVerifier(opt VerifierOptions) *Verifier {
+	if opt.Stats == nil {
+		opt.Stats = new(Stats)
+	}
+	v := &Verifier{opt: opt}
+	v.anonymous = v.identify(&claimSet{all: map[string]any{}}, false)
+	if opt.CacheMaxEntries > 0 {
+		v.cache = newCache(opt.CacheMaxEntries, opt.Stats)
+	}
+	return v
 }
 
-// Verify verifies a token. Its errors are faults.
+// Verify tells who bears a token; present says whether there is one at all. Errors are faults.
 func (v *Verifier) Verify(bearer string, present bool) (*Identity, error) {
-	return nil, errors.New("token: not there yet")
+	if !present {
+		return v.anonymous.identity, v.anonymous.refusal
+	}
+	if v.opt.Keys == nil {
+		return nil, lacksSecret()
+	}
+	now := v.opt.Now()
+	t, err := v.lookup(bearer, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.check(t, now); err != nil {
+		return nil, err
+	}
+	return t.identity, t.refusal
 }
 
-// Keyring holds Tarn's own signing keys in a directory. It is safe for concurrent use.
-type Keyring struct{}
-
-// KeyringOptions say who a keyring signs for.
-type KeyringOptions struct {
-	Dir    string
-	Issuer string
-	Now    func() time.Time
+// lookup finds the token in the cache, or else verifies its signature.
+func (v *Verifier) lookup(bearer string, now time.Time) (*verified, error) {
+	if v.cache == nil {
+		return v.verify(bearer)
+	}
+	generation := v.opt.Keys.generation()
+	if before := v.generation.Load(); before != generation && v.generation.CompareAndSwap(before, generation) {
+		v.cache.clear() // rather than let what is of no use any more fill it
+	}
+	d := digest(sha256.Sum256([]byte(bearer)))
+	t, ok := v.cache.get(d)
+	if ok && t.generation == generation && (t.until.IsZero() || now.Before(t.until)) {
+		v.opt.Stats.Hits.Add(1)
+		return t, nil
+	}
+	t, err := v.verify(bearer)
+	if err != nil {
+		return nil, err
+	}
+	v.cache.put(d, t)
+	return t, nil
 }
 
-// OpenKeyring opens the keyring in a directory, with a new key if there is none.
-func OpenKeyring(opt KeyringOptions) (*Keyring, error) { return nil, errors.New("token: not there yet") }
-
-func (*Keyring) find() {}
-
-// Grant says what a minted token holds.
-type Grant struct {
-	Subject  string
-	Audience []string
-	Scopes   []string
-	Admin    bool
-	Lifetime time.Duration
-	Extra    map[string]any // further claims
+// verify takes a token apart and verifies its signature.
+func (v *Verifier) verify(bearer string) (*verified, error) {
+	generation := v.opt.Keys.generation() // before the keys are asked for, so as to miss no change
+	c, err := parseCompact(bearer)
+	if err != nil {
+		return nil, err
+	}
+	claims, ok := parseClaims(c.payload)
+	issuer := ""
+	if ok {
+		issuer = claims.text("iss")
+	}
+	found, err := v.opt.Keys.candidates(c, issuer)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, noKey(noSuitableKey)
+	}
+	for _, by := range found {
+		if !by.key.verifies(c) {
+			continue
+		}
+		if !ok {
+			return nil, badClaims("Parsing claims failed")
+		}
+		t := v.identify(claims, by.own)
+		t.audience, t.generation, t.until = by.audience, generation, by.until
+		return t, nil
+	}
+	return nil, noKey(noKeyDecodes)
 }
 
-// Mint signs a token.
-func (k *Keyring) Mint(g Grant) (string, error) { return "", errors.New("token: not there yet") }
-
-// Rotate adds a key and signs with it from now on. The keys before it still verify.
-func (k *Keyring) Rotate() error { return errors.New("token: not there yet") }
-
-// JWKS returns the public keys as a JSON Web Key Set.
-func (k *Keyring) JWKS() []byte { return nil }
-
-// IssuerConfig describes an issuer whose tokens are trusted.
-type IssuerConfig struct {
-	Issuer   string
-	JWKSURL  string
-	Audience string // empty for any
+func (v *Verifier) check(t *verified, now time.Time) error {
+	if err := t.claims.check(now, v.opt.Audience); err != nil {
+		return err
+	}
+	if !t.claims.meantFor(t.audience) {
+		return badClaims("JWT not in audience")
+	}
+	if v.opt.RequireExpiry && !t.claims.exp.set {
+		return badClaims("JWT has no expiry")
+	}
+	return nil
 }
 
-// Doer does HTTP requests, as *http.Client.
-type Doer interface {
-	Do(*http.Request) (*http.Response, error)
+// identify tells who bears a token with these claims. Only a token that Tarn signed itself can make an administrator.
+func (v *Verifier) identify(c *claimSet, own bool) *verified {
+	role, ok := v.opt.RoleClaim.Role(c.all)
+	if !ok {
+		role = v.opt.AnonRole
+	}
+	switch {
+	case !ok && role == "":
+		return &verified{claims: c, refusal: tokenRequired()}
+	case role == "" || role == "none" || strings.ContainsRune(role, 0): // none stands for the login role
+		return &verified{claims: c, refusal: badClaims("The role in the JWT is not the name of a role")}
+	}
+	admin, _ := c.all[adminClaim].(bool)
+	return &verified{claims: c, identity: &Identity{
+		Name:      c.text("sub"),
+		Role:      role,
+		Claims:    c.withRole(role),
+		Scopes:    c.scopes(),
+		Admin:     admin && own,
+		Anonymous: role == v.opt.AnonRole,
+	}}
 }
-
-// Issuers fetches and keeps the keys of issuers. It is safe for concurrent use.
-type Issuers struct{}
-
-// IssuersOptions say which issuers there are, and how their keys are fetched.
-type IssuersOptions struct {
-	Issuers []IssuerConfig
-	Client  Doer
-	Now     func() time.Time
-}
-
-// NewIssuers makes a source of the keys of issuers. Nothing is fetched until it is needed.
-func NewIssuers(opt IssuersOptions) *Issuers { return &Issuers{} }
-
-func (*Issuers) find() {}

@@ -1,0 +1,213 @@
+package token
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v3/jwk"
+)
+
+// rereadInterval is how long a keyring waits before it looks again for a key that it doesn't know.
+const rereadInterval = time.Second
+
+// KeyringOptions say where the keys are, and in whose name they sign.
+type KeyringOptions struct {
+	Dir    string // made if it isn't there
+	Issuer string // of the tokens
+	Now    func() time.Time
+}
+
+// Keyring holds Tarn's own signing keys. Several processes may share its directory: a key that one of them adds, the
+// others find when they see a token of it; that one is retired, they learn from Reload. A Keyring is safe for concurrent
+// use.
+type Keyring struct {
+	opt     KeyringOptions
+	dir     keyDir
+	changes atomic.Uint64 // of keys that were retired
+	held    atomic.Pointer[held]
+
+	mu     sync.Mutex // held by who changes the keys
+	reread time.Time
+}
+
+// held is the keys at one time.
+type held struct {
+	signing []signingKey // from the oldest to the newest; there is at least one
+	jwks    []byte
+}
+
+// OpenKeyring opens the keyring in a directory, with a new key if it has none.
+func OpenKeyring(opt KeyringOptions) (*Keyring, error) {
+	k := &Keyring{opt: opt, dir: keyDir(opt.Dir)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.dir.make(); err != nil {
+		return nil, err
+	}
+	keys, err := k.dir.load()
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > 0 {
+		return k, k.hold(keys)
+	}
+	return k, k.add(nil)
+}
+
+// Rotate adds a key and signs with it from now on. The keys before it still verify.
+func (k *Keyring) Rotate() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys, err := k.dir.load() // others may have added some
+	if err != nil {
+		return err
+	}
+	return k.add(keys)
+}
+
+func (k *Keyring) add(keys []signingKey) error {
+	next := 1
+	if len(keys) > 0 {
+		next = keys[len(keys)-1].number + 1
+	}
+	added, err := newSigningKey(next)
+	if err != nil {
+		return err
+	}
+	if err := k.dir.save(added); err != nil {
+		return err
+	}
+	return k.hold(append(keys, added))
+}
+
+// Retire removes a key, and with it all trust in what it signed. The key that signs can't be retired.
+func (k *Keyring) Retire(id string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys, err := k.dir.load()
+	if err != nil {
+		return err
+	}
+	for i, s := range keys {
+		if s.public.id != id {
+			continue
+		}
+		if i == len(keys)-1 {
+			return fmt.Errorf("key %s is the one that signs", id)
+		}
+		if err := k.dir.remove(s); err != nil {
+			return err
+		}
+		return k.hold(append(keys[:i], keys[i+1:]...))
+	}
+	return fmt.Errorf("no key %s", id)
+}
+
+// Reload reads the keys anew, which others may have changed.
+func (k *Keyring) Reload() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys, err := k.dir.load()
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		return fmt.Errorf("no key in %s", k.opt.Dir)
+	}
+	return k.hold(keys)
+}
+
+// hold swaps the keys in.
+func (k *Keyring) hold(keys []signingKey) error {
+	jwks, err := publicSet(keys)
+	if err != nil {
+		return err
+	}
+	before := k.held.Swap(&held{signing: keys, jwks: jwks})
+	if before != nil && lost(before.signing, keys) {
+		k.changes.Add(1)
+	}
+	return nil
+}
+
+// lost tells whether a key of before is missing now.
+func lost(before, now []signingKey) bool {
+	there := make(map[string]bool, len(now))
+	for _, s := range now {
+		there[s.public.id] = true
+	}
+	for _, s := range before {
+		if !there[s.public.id] {
+			return true
+		}
+	}
+	return false
+}
+
+// publicSet renders the public keys as a JSON Web Key Set, the newest first.
+func publicSet(keys []signingKey) ([]byte, error) {
+	set := jwk.NewSet()
+	for i := len(keys) - 1; i >= 0; i-- {
+		public, err := keys[i].private.PublicKey()
+		if err != nil {
+			return nil, err
+		}
+		if err := set.AddKey(public); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(set)
+}
+
+// JWKS returns the public keys as a JSON Web Key Set, the newest first. It must not be changed.
+func (k *Keyring) JWKS() []byte { return k.held.Load().jwks }
+
+// KeyIDs returns the ids of the keys, the one that signs last.
+func (k *Keyring) KeyIDs() []string {
+	var ids []string
+	for _, s := range k.held.Load().signing {
+		ids = append(ids, s.public.id)
+	}
+	return ids
+}
+
+// candidates returns the key that the token names. Tarn's own tokens always name theirs.
+func (k *Keyring) candidates(c *compact, issuer string) ([]candidate, error) {
+	if issuer != k.opt.Issuer || !c.hasKid {
+		return nil, nil
+	}
+	found := k.find(c)
+	if found == nil && k.mayReread() {
+		if err := k.Reload(); err != nil {
+			return nil, keysUnavailable(err)
+		}
+		found = k.find(c)
+	}
+	return found, nil
+}
+
+func (k *Keyring) find(c *compact) []candidate {
+	for _, s := range k.held.Load().signing {
+		if s.public.fits(c) {
+			return []candidate{{key: s.public, own: true}}
+		}
+	}
+	return nil
+}
+
+// mayReread limits how often tokens that name unknown keys make the directory be read.
+func (k *Keyring) mayReread() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.opt.Now()
+	if now.Before(k.reread) {
+		return false
+	}
+	k.reread = now.Add(rereadInterval)
+	return true
+}
+
+func (k *Keyring) generation() uint64 { return k.changes.Load() }
