@@ -41,14 +41,14 @@ func (r *Reply) Has(name string) bool {
 	return false
 }
 
-// New answers a plan that returned a row.
-func New(p plan.Plan, req *request.Request, row *sqlgen.Row) (*Reply, error) {
+// New answers a plan that returned a row. Base is what goes before the API's own paths, where it isn't at the root.
+func New(p plan.Plan, req *request.Request, row *sqlgen.Row, base string) (*Reply, error) {
 	var r *Reply
 	switch p := p.(type) {
 	case *plan.Read:
-		r = read(p, req, row)
+		r = read(p, req, row, base)
 	case *plan.Mutate:
-		r = mutate(p, req, row)
+		r = mutate(p, req, row, base)
 	case *plan.Call:
 		r = call(p, req, row)
 	case *plan.Inspect, *plan.Info:
@@ -98,7 +98,7 @@ func (r *Reply) applied(p request.Prefer) {
 	}
 }
 
-func read(p *plan.Read, req *request.Request, row *sqlgen.Row) *Reply {
+func read(p *plan.Read, req *request.Request, row *sqlgen.Row, base string) *Reply {
 	r := &Reply{}
 	var contentRange string
 	r.Status, contentRange = rangeStatus(req.Range, row)
@@ -109,7 +109,7 @@ func read(p *plan.Read, req *request.Request, row *sqlgen.Row) *Reply {
 		r.Body = row.Body
 	}
 	r.add("Content-Range", contentRange)
-	location := "/" + p.Target.Name
+	location := base + "/" + p.Target.Name
 	if req.Query.Canonical != "" {
 		location += "?" + req.Query.Canonical
 	}
@@ -137,7 +137,7 @@ func outOfBounds(rng request.Range, row *sqlgen.Row) []byte {
 		WithDetails("An offset of "+strconv.FormatInt(rng.Offset, 10)+" was requested, but there are only "+total+" rows."), false)
 }
 
-func mutate(p *plan.Mutate, req *request.Request, row *sqlgen.Row) *Reply {
+func mutate(p *plan.Mutate, req *request.Request, row *sqlgen.Row, base string) *Reply {
 	r := &Reply{}
 	full := req.Prefer.Return == request.Representation
 	if full {
@@ -155,7 +155,7 @@ func mutate(p *plan.Mutate, req *request.Request, row *sqlgen.Row) *Reply {
 		}
 		r.length()
 		if l := location(p.Target.Name, row.Location); l != "" {
-			r.add("Location", l)
+			r.add("Location", base+l)
 		}
 		r.add("Content-Range", request.ContentRange(1, 0, total))
 	case request.Update:

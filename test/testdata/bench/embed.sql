@@ -1,0 +1,5 @@
+\set x random(1, 1000)
+BEGIN READ ONLY;
+SELECT set_config('search_path', '"api", "public"', true), set_config('role', :'role', true), set_config('request.jwt.claims', '{"role":"bench"}', true), set_config('request.method', 'GET', true), set_config('request.path', '/x', true), set_config('request.headers', '{"accept":"*/*","host":"127.0.0.1"}', true), set_config('request.cookies', '{}', true);
+WITH s AS (SELECT "api"."clients"."id", "api"."clients"."name", COALESCE(p1.p1, '[]') AS projects FROM "api"."clients" LEFT JOIN LATERAL (SELECT json_agg(p1)::jsonb AS p1 FROM (SELECT p.id, p.name, COALESCE(t2.t2, '[]') AS tasks FROM "api"."projects" p LEFT JOIN LATERAL (SELECT json_agg(t2)::jsonb AS t2 FROM (SELECT t.id, t.name FROM "api"."tasks" t WHERE t.project_id = p.id) t2) t2 ON TRUE WHERE p.client_id = "api"."clients"."id") p1) p1 ON TRUE WHERE "api"."clients"."id" = :x) SELECT NULL::bigint, count(t), COALESCE(json_agg(t), '[]'), NULLIF(current_setting('response.headers', true), ''), NULLIF(current_setting('response.status', true), '') FROM (SELECT * FROM s) t;
+COMMIT;

@@ -1,0 +1,17 @@
+CREATE SCHEMA api;
+CREATE TABLE api.items (
+  id int PRIMARY KEY, name text NOT NULL, category int NOT NULL, price numeric(10,2) NOT NULL, in_stock boolean NOT NULL,
+  attrs jsonb, created_at timestamptz NOT NULL);
+INSERT INTO api.items SELECT i, 'item ' || i, i % 1000, (i % 10000) / 100.0, i % 3 <> 0, jsonb_build_object('k', i % 7),
+  timestamptz '2026-01-01Z' + i * interval '1 minute' FROM generate_series(1, 100000) i;
+CREATE INDEX ON api.items (category, id);
+CREATE TABLE api.clients (id int PRIMARY KEY, name text NOT NULL);
+CREATE TABLE api.projects (id int PRIMARY KEY, name text NOT NULL, client_id int NOT NULL REFERENCES api.clients);
+CREATE TABLE api.tasks (id int PRIMARY KEY, name text NOT NULL, project_id int NOT NULL REFERENCES api.projects);
+INSERT INTO api.clients SELECT i, 'client ' || i FROM generate_series(1, 1000) i;
+INSERT INTO api.projects SELECT i, 'project ' || i, 1 + i % 1000 FROM generate_series(1, 10000) i;
+INSERT INTO api.tasks SELECT i, 'task ' || i, 1 + i % 10000 FROM generate_series(1, 100000) i;
+CREATE INDEX ON api.projects (client_id);
+CREATE INDEX ON api.tasks (project_id);
+CREATE TABLE api.logs (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, msg text NOT NULL, level int NOT NULL);
+VACUUM ANALYZE;
