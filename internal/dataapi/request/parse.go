@@ -1,6 +1,7 @@
 package request
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tarn-data/tarn/internal/dataapi/media"
@@ -25,19 +26,49 @@ func Parse(in Input, opt Options) (*Request, error) {
 		Negotiated: negotiated,
 		Prefer:     ParsePrefer(in.Header["Prefer"], opt.TxAllowOverride),
 		Accept:     media.ParseAccept(in.Header["Accept"]),
-		Content:    contentType(in.Header),
+		Content:    contentType(in.Header["Content-Type"]),
 	}
+	if err := r.readQuery(in); err != nil {
+		return nil, err
+	}
+	c, err := readContent(in.Body, r.Content, action, r.Query.Columns)
+	if err != nil {
+		return nil, err
+	}
+	r.Payload, r.Columns = c.payload, c.columns
+	r.Headers, r.Cookies = readHeaders(in.Header), readCookies(in.Header["Cookie"])
 	return r, nil
 }
 
-func contentType(h map[string][]string) media.Type {
-	if v := h["Content-Type"]; len(v) > 0 {
-		return media.Parse(v[0])
+// readQuery reads the query string and the Range header.
+func (r *Request) readQuery(in Input) error {
+	pairs := decodePairs(in.Query)
+	if err := checkUTF8(pairs); err != nil {
+		return err
 	}
-	return media.Of(media.JSON)
+	call, isCall := r.Action.(CallRoutine)
+	var err error
+	if r.Query, err = parseQuery(pairs, isCall && call.Invoke != InvokePost); err != nil {
+		return err
+	}
+	w := readWindows(pairs)
+	if r.Range, err = topRange(in.Method, in.Header["Range"], w.root()); err != nil {
+		return err
+	}
+	if _, isMutation := r.Action.(MutateRelation); !isMutation {
+		r.Query.Ranges, err = w.embeds()
+	}
+	return err
 }
 
-// profile chooses the schema.
+func contentType(values []string) media.Type {
+	if len(values) == 0 {
+		return media.Of(media.JSON)
+	}
+	return media.Parse(values[0])
+}
+
+// profile chooses the schema. Where there are several, even the default counts as chosen.
 func profile(in Input, schemas []string) (schema string, negotiated bool, err error) {
 	header := "Accept-Profile"
 	switch in.Method {
@@ -45,13 +76,11 @@ func profile(in Input, schemas []string) (schema string, negotiated bool, err er
 		header = "Content-Profile"
 	}
 	wanted := in.Header[header]
-	if len(wanted) == 0 {
+	switch {
+	case len(wanted) == 0:
 		return schemas[0], len(schemas) != 1, nil
-	}
-	for _, s := range schemas {
-		if s == wanted[0] {
-			return s, true, nil
-		}
+	case slices.Contains(schemas, wanted[0]):
+		return wanted[0], true, nil
 	}
 	return "", false, UnknownSchema(wanted[0], schemas)
 }

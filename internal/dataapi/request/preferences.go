@@ -1,7 +1,6 @@
 package request
 
 import (
-	"math"
 	"strconv"
 	"strings"
 )
@@ -184,24 +183,4 @@ func (h Handling) String() string {
 	case DefaultHandling:
 	}
 	return ""
-}
-
-// number reads an integer. One that is too large is the largest.
-func number(s string) (int64, bool) {
-	s = strings.TrimSpace(s)
-	digits, negative := strings.CutPrefix(s, "-")
-	if negative {
-		digits = strings.TrimLeft(digits, " ")
-	}
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil {
-		n = math.MaxInt64
-	}
-	if negative {
-		n = -n
-	}
-	return n, true
 }

@@ -3,6 +3,7 @@ package request
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Restrict returns the range with at most max rows. A limit of zero stays.
@@ -98,4 +99,26 @@ func add(a, b int64) int64 {
 		return math.MinInt64
 	}
 	return a + b
+}
+
+// number reads an integer. One that is too large for a number of rows is the largest.
+func number(s string) (int64, bool) {
+	s, negative := strings.CutPrefix(strings.TrimSpace(s), "-")
+	n, ok := digits(strings.TrimLeft(s, " "))
+	if negative {
+		n = -n
+	}
+	return n, ok
+}
+
+// digits reads a number without a sign.
+func digits(s string) (int64, bool) {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil { // it is out of range
+		n = math.MaxInt64
+	}
+	return n, true
 }
