@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -45,6 +46,9 @@ type LakebaseOptions struct {
 // NewLakebase makes an authenticator for which everybody needs a token that expires. Who it is for, its subject, is the
 // role as well.
 func NewLakebase(opt LakebaseOptions) (*Bearer, error) {
+	if opt.Keys == nil {
+		return nil, errors.New("auth: no keys to verify tokens with")
+	}
 	subject, err := token.ParseRoleClaim("$.sub")
 	if err != nil {
 		return nil, err
@@ -68,11 +72,11 @@ func (b *Bearer) Authenticate(h http.Header) (*Principal, error) {
 // bearerToken returns the token of the Authorization header. With another scheme there is none.
 func bearerToken(h http.Header) (string, bool) {
 	value := h.Get("Authorization")
-	scheme, token := value, ""
+	scheme, rest := value, ""
 	if end := strings.IndexAny(value, spaces); end >= 0 {
-		scheme, token = value[:end], strings.TrimLeft(value[end:], spaces)
+		scheme, rest = value[:end], strings.TrimLeft(value[end:], spaces)
 	}
-	return token, strings.EqualFold(scheme, "bearer")
+	return rest, strings.EqualFold(scheme, "bearer")
 }
 
 const spaces = " \t\n\r\f\v"

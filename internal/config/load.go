@@ -1,25 +1,197 @@
 package config
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
+
+	"github.com/tarn-data/tarn/internal/token"
 )
 
-// Source is where settings come from. What the database holds goes before the environment, and that before the file.
+const (
+	appSettings            = "app.settings."
+	appSettingsEnvironment = "PGRST_APP_SETTINGS_"
+	databasePrefix         = "pgrst."
+)
+
+// Source is where settings come from. Those that the database holds go before the environment, and that before the file.
 type Source struct {
 	Environ    []string  // NAME=value, as Environ returns it
 	File       string    // path of a configuration file; empty for none
-	InDatabase []Setting // by their names in the database without prefix, as db_schemas
+	InDatabase []Setting // with names as in the database, with or without prefix: db_schemas
 }
 
 // Environ returns the environment of the process.
 func Environ() []string { return os.Environ() }
 
-// LoadDataAPI reads and checks the settings of a Data API.
-func LoadDataAPI(src Source) (*DataAPI, error) { return nil, errors.New("config: not there yet") }
+// InDatabase returns the names of the settings that may be set in the database, with their prefix.
+func InDatabase() []string {
+	var names []string
+	for _, r := range rows() {
+		if r.inDatabase {
+			names = append(names, databasePrefix+databaseName(r.name))
+		}
+	}
+	return names
+}
 
-// Dump renders the settings as a configuration file, secrets included.
-func (c *DataAPI) Dump() string { return "" }
+// LoadDataAPI reads and checks the settings of a Data API. Its errors name the mistake, but no secret.
+func LoadDataAPI(src Source) (*DataAPI, error) {
+	c, err := load(src)
+	if err != nil {
+		return nil, fmt.Errorf("error in config: %w", err)
+	}
+	return c, nil
+}
 
-// Example returns a configuration file that explains every setting.
-func Example() string { return "" }
+func load(src Source) (*DataAPI, error) {
+	l, err := newLoader(src)
+	if err != nil {
+		return nil, err
+	}
+	c := &DataAPI{AppSettings: l.appSettings()}
+	for _, r := range rows() {
+		if err := l.take(c, &r); err != nil {
+			return nil, err
+		}
+	}
+	if c.AdminPort != 0 && c.AdminPort == c.ServerPort {
+		return nil, errors.New("admin-server-port cannot be the same as server-port")
+	}
+	if err := readFiles(c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loader finds the values of settings.
+type loader struct {
+	database map[string]string // by name with underscores
+	env      map[string]string
+	file     map[string]value
+}
+
+func newLoader(src Source) (*loader, error) {
+	l := &loader{database: make(map[string]string), env: make(map[string]string)}
+	for _, s := range src.InDatabase {
+		l.database[strings.TrimPrefix(s.Name, databasePrefix)] = s.Value
+	}
+	for _, e := range src.Environ {
+		if name, v, ok := strings.Cut(e, "="); ok {
+			l.env[name] = v
+		}
+	}
+	if src.File == "" {
+		return l, nil
+	}
+	var err error
+	l.file, err = loadFile(src.File, l.env)
+	return l, err
+}
+
+// take takes the first value that is one, or else the initial one.
+func (l *loader) take(c *DataAPI, r *row) error {
+	for _, name := range r.names() {
+		v, ok := l.find(r, name)
+		if !ok {
+			continue
+		}
+		if taken, err := r.take(c, v); taken || err != nil {
+			return err
+		}
+	}
+	if r.initial == "" {
+		return nil
+	}
+	_, err := r.take(c, textValue(r.initial))
+	return err
+}
+
+// find finds the value by one of a setting's names. Only by its own name it can be in the database.
+func (l *loader) find(r *row, name string) (value, bool) {
+	if r.inDatabase && name == r.name {
+		if v, ok := l.database[databaseName(name)]; ok {
+			return textValue(v), true
+		}
+	}
+	if v, ok := l.env[environmentName(name)]; ok {
+		return textValue(v), true
+	}
+	v, ok := l.file[name]
+	return v, ok
+}
+
+// appSettings returns the settings that are the application's own, by name.
+func (l *loader) appSettings() []Setting {
+	found := make(map[string]string)
+	for name, v := range l.file {
+		if own, ok := strings.CutPrefix(name, appSettings); ok && !strings.Contains(own, ".") {
+			found[name] = v.asText()
+		}
+	}
+	for name, v := range l.env {
+		if own, ok := strings.CutPrefix(name, appSettingsEnvironment); ok {
+			found[appSettings+own] = v
+		}
+	}
+	var all []Setting
+	for name, v := range found {
+		all = append(all, Setting{name, v})
+	}
+	slices.SortFunc(all, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// readFiles reads what is given as the name of a file, decodes the secret and checks it.
+func readFiles(c *DataAPI) error {
+	if file, ok := strings.CutPrefix(c.DBURI, "@"); ok {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("db-uri: %w", err)
+		}
+		c.DBURI = strings.TrimSpace(string(content))
+	}
+	if file, ok := bytes.CutPrefix(c.JWTSecret, []byte("@")); ok {
+		content, err := os.ReadFile(string(file))
+		if err != nil {
+			return fmt.Errorf("jwt-secret: can't read the file after @: %w", withoutPath(err))
+		}
+		c.JWTSecret = bytes.TrimSuffix(content, []byte("\n"))
+	}
+	if c.JWTSecret == nil {
+		return nil
+	}
+	if c.JWTSecretIsBase64 {
+		decoded, err := decodeBase64(string(c.JWTSecret))
+		if err != nil {
+			return err
+		}
+		c.JWTSecret = decoded
+	}
+	_, err := token.NewKeys(c.JWTSecret)
+	return err
+}
+
+// withoutPath leaves out the name of a file, which may be a secret that happens to begin with @.
+func withoutPath(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
+}
+
+// decodeBase64 decodes either alphabet, with padding or without.
+func decodeBase64(s string) ([]byte, error) {
+	s = strings.NewReplacer("_", "/", "-", "+", ".", "=").Replace(strings.TrimSpace(s))
+	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil {
+		return nil, errors.New("jwt-secret is not in base64") // the cause would tell a part of it
+	}
+	return decoded, nil
+}
