@@ -131,7 +131,7 @@ func TestTableHasNoCycle(t *testing.T) {
 		if slices.Contains(above, dir) {
 			t.Fatalf("the table allows a cycle: %s", strings.Join(append(above, dir), " → "))
 		}
-		for _, next := range strings.Fields(mayImport[dir]) {
+		for next := range strings.FieldsSeq(mayImport[dir]) {
 			visit(next, append(slices.Clip(above), dir))
 		}
 	}
