@@ -80,7 +80,7 @@ func (c *tokenCreateCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	grant := token.Grant{Subject: c.User, Lifetime: c.Lifetime}
+	grant := token.Claims{Subject: c.User, Lifetime: c.Lifetime}
 	if c.Admin {
 		grant.Subject, grant.Admin = "admin", true
 	}

@@ -125,7 +125,7 @@ func (d *Databases) tryOpen(ctx context.Context, name string) (*dataapi.Engine, 
 		return nil, openFault(name, err)
 	}
 	engine, err := dataapi.Open(ctx, dataapi.Options{
-		AppName: "tarn",
+		AppName: appName,
 		Version: d.Version,
 		Load: func(inDatabase []config.Setting) (*config.DataAPI, error) {
 			return d.Settings(url, inDatabase)
@@ -148,7 +148,7 @@ func (d *Databases) tryOpen(ctx context.Context, name string) (*dataapi.Engine, 
 
 // checkEnabled finds out whether the database has what enables the Data API.
 func checkEnabled(ctx context.Context, url, name string) error {
-	conn, err := pg.Connect(ctx, url, "tarn")
+	conn, err := pg.Connect(ctx, url, appName)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -16,13 +15,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/pg"
 	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/token"
+)
+
+const (
+	appName       = "tarn"
+	authenticator = "authenticator" // the role that the Data API logs in as
 )
 
 // What the sample is, so that the first steps can name it.
@@ -87,10 +89,11 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 func newAuthenticator(keys *token.Keyring, issuers []token.IssuerConfig, stats *token.Stats) (auth.Authenticator, error) {
 	sources := token.Sources{keys}
 	if len(issuers) > 0 {
-		client := &http.Client{Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
-			return errors.New("issuers must not redirect")
-		}}
-		sources = append(sources, token.NewIssuers(token.IssuersOptions{Issuers: issuers, Client: client, Now: time.Now}))
+		others, err := token.NewIssuers(token.IssuersOptions{Issuers: issuers, Now: time.Now})
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, others)
 	}
 	return auth.NewLakebase(auth.LakebaseOptions{Keys: sources, CacheMaxEntries: tokenCache, Now: time.Now, Stats: stats})
 }
@@ -127,7 +130,7 @@ func greet(opt ServeOptions, keys *token.Keyring, api, admin string) error {
 	fmt.Fprintf(&b, "Tarn %s is serving.\n\n  Data API  http://%s%s{workspace_id}/rest/{database}/{schema}/{relation}\n  admin     http://%s/ready  /live  /metrics\n",
 		opt.Version, api, lakebasePath, admin)
 	if opt.Sample {
-		tok, err := keys.Mint(token.Grant{Subject: SampleUser, Lifetime: sampleLifetime})
+		tok, err := keys.Mint(token.Claims{Subject: SampleUser, Lifetime: sampleLifetime})
 		if err != nil {
 			return err
 		}
@@ -166,16 +169,17 @@ func withDatabase(connString, database string) (string, error) {
 // embeddedServer is the lakebase's own PostgreSQL.
 type embeddedServer struct {
 	*embedded.Server
-	password string // of the role authenticator, made anew at each start
-	log      *slog.Logger
+	log *slog.Logger
 }
 
 func startEmbedded(ctx context.Context, opt ServeOptions) (*embeddedServer, error) {
-	s, err := embedded.Start(ctx, embedded.Options{DataDir: opt.DataDir, BinDir: opt.BinDir, Log: opt.Log})
+	s, err := embedded.Start(ctx, embedded.Options{
+		DataDir: opt.DataDir, BinDir: opt.BinDir, Logins: []string{authenticator}, Log: opt.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
-	own := &embeddedServer{Server: s, password: rand.Text(), log: opt.Log}
+	own := &embeddedServer{Server: s, log: opt.Log}
 	if opt.Sample {
 		if err := own.loadSample(ctx); err != nil {
 			own.stop()
@@ -195,7 +199,7 @@ func (s *embeddedServer) stop() {
 
 // loadSample makes the sample, unless there is a Data API in the database already.
 func (s *embeddedServer) loadSample(ctx context.Context) error {
-	conn, err := pg.Connect(ctx, s.OwnerURL(SampleDatabase), "tarn")
+	conn, err := pg.Connect(ctx, s.OwnerURL(SampleDatabase), appName)
 	if err != nil {
 		return err
 	}
@@ -204,49 +208,31 @@ func (s *embeddedServer) loadSample(ctx context.Context) error {
 	if err := conn.QueryRow(ctx, "SELECT to_regnamespace('pgrst') IS NOT NULL").Scan(&there); err != nil || there {
 		return err
 	}
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Conn().PgConn().Exec(ctx, sampleSQL).ReadAll(); err != nil {
-			return fmt.Errorf("sample: %w", err)
-		}
-		return nil
-	})
-}
-
-// authenticatorURL logs in as authenticator, with the password that prepare gave it.
-func (s *embeddedServer) authenticatorURL(database string) (string, error) {
-	u, err := url.Parse(s.URL(database))
-	if err != nil {
-		return "", err
+	// Several statements in one message are one transaction.
+	if _, err := conn.PgConn().Exec(ctx, sampleSQL).ReadAll(); err != nil {
+		return fmt.Errorf("sample: %w", err)
 	}
-	u.User = url.UserPassword("authenticator", s.password)
-	return u.String(), nil
+	return nil
 }
 
-// prepare gives authenticator its password and has the database notify of changes to its schema.
+func (s *embeddedServer) authenticatorURL(database string) (string, error) {
+	return s.RoleURL(authenticator, database), nil
+}
+
+// prepare has an enabled database notify of changes to its schema.
 func (s *embeddedServer) prepare(ctx context.Context, database string) error {
-	conn, err := pg.Connect(ctx, s.URL(database), "tarn")
+	conn, err := pg.Connect(ctx, s.URL(database), appName)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	var role, enabled bool
-	err = conn.QueryRow(ctx, `SELECT to_regrole('authenticator') IS NOT NULL, to_regprocedure('pgrst.pre_config()') IS NOT NULL`).
-		Scan(&role, &enabled)
-	if err != nil {
+	var enabled bool
+	const query = "SELECT to_regrole('authenticator') IS NOT NULL AND to_regprocedure('pgrst.pre_config()') IS NOT NULL"
+	if err := conn.QueryRow(ctx, query).Scan(&enabled); err != nil {
 		return err
 	}
-	if !role || !enabled {
+	if !enabled {
 		return notEnabled(database)
-	}
-	// The password is letters and digits, and it is set by no statement that is logged.
-	for _, sql := range []string{
-		"SET log_statement = 'none'", "SET log_min_error_statement = 'panic'", "SET log_min_duration_statement = -1",
-		"ALTER ROLE authenticator LOGIN PASSWORD '" + s.password + "'",
-	} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("password of authenticator: %w", err)
-		}
 	}
 	return pg.WatchDDL(ctx, conn)
 }
-
