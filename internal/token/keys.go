@@ -26,11 +26,11 @@ func NewKeys(secret []byte) (*Keys, error) {
 		}
 		return &Keys{[]*key{{alg: "HS256", raw: bytes.Clone(secret)}}}, nil
 	}
-	each := []json.RawMessage{secret}
-	if set, ok := object["keys"]; ok {
-		if err := json.Unmarshal(set, &each); err != nil {
-			return nil, errNotJWK
-		}
+	var each []json.RawMessage
+	if set, ok := object["keys"]; !ok {
+		each = []json.RawMessage{secret}
+	} else if err := json.Unmarshal(set, &each); err != nil {
+		return nil, errNotJWK
 	}
 	keys, err := parseKeys(each)
 	if err != nil {
