@@ -6,18 +6,18 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 )
 
-// What can be done with tables is known. With views and foreign tables PostgreSQL tells, by the bits of its commands.
+// What can be done with tables is known. With views and foreign tables PostgreSQL tells, by the bits of its commands,
+// and is asked for those that are exposed.
 const relationsQuery = `SELECT c.oid, n.nspname, c.relname, coalesce(d.description, ''), c.relkind IN ('v', 'm'), c.relrowsecurity,
   CASE
     WHEN c.relkind IN ('r', 'p') THEN 28
-    WHEN c.relkind IN ('v', 'f') THEN pg_relation_is_updatable(c.oid, true)
+    WHEN c.relkind IN ('v', 'f') AND n.nspname = ANY ($1::text[]) THEN pg_relation_is_updatable(c.oid, true)
     ELSE 0
   END
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid AND d.objsubid = 0
-WHERE n.nspname = ANY ($1::text[]) AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-  AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 ORDER BY n.nspname, c.relname`
 
 // The bits of the commands.

@@ -45,7 +45,7 @@ const routinesQuery = `WITH RECURSIVE beneath AS (
 ), bases AS (
   SELECT b.domain, b.type FROM beneath b JOIN pg_type t ON t.oid = b.type WHERE t.typtype <> 'd'
 )
-SELECT n.nspname, p.proname, coalesce(d.description, ''),
+SELECT p.oid, n.nspname, p.proname, coalesce(d.description, ''),
   coalesce(p.proargnames, '{}'), p.proargtypes::oid[], coalesce(p.proargmodes::text[], '{}'), p.pronargs - p.pronargdefaults,
   tn.nspname, coalesce(c.relname, t.typname), p.proretset,
   t.typtype = 'c' OR coalesce(p.proargmodes::text[] && '{o,b,t}', false),
@@ -80,7 +80,7 @@ func (l *loader) readRoutines(rows pgx.Rows) error {
 		config, hoisted []string
 		r               = &row.routine
 		dest            = []any{
-			&r.Schema, &r.Name, &r.Description, &row.names, &row.types, &row.modes, &row.required,
+			&r.OID, &r.Schema, &r.Name, &r.Description, &row.names, &row.types, &row.modes, &row.required,
 			&r.Return.Type.Schema, &r.Return.Type.Name, &r.Return.SetOf, &r.Return.Composite, &r.Return.Alias,
 			&volatility, &r.Variadic, &config, &hoisted,
 		}

@@ -3,6 +3,7 @@ package schema
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -10,7 +11,7 @@ import (
 type Parts struct {
 	ServerVersion   int
 	Schemas         []string     // that are exposed
-	Relations       []Relation   // of the exposed schemas at least; the primary keys of views are concluded
+	Relations       []Relation   // of all schemas; the primary keys of views are concluded
 	ForeignKeys     []ForeignKey // of all schemas: exposed views may stand on tables that are not
 	ViewKeys        []ViewKey
 	Computed        []Relationship
@@ -57,7 +58,7 @@ func Build(p Parts) *Cache {
 	}
 	c := &Cache{
 		ServerVersion:   p.ServerVersion,
-		Relations:       relationsByName(p.Relations, p.ViewKeys, exposed),
+		Relations:       relationsByName(p.Relations, p.ViewKeys),
 		Routines:        routinesByName(p.Routines),
 		Representations: p.Representations,
 		Handlers:        withBuiltinHandlers(p.Handlers),
@@ -70,6 +71,7 @@ func Build(p Parts) *Cache {
 	rels = append(rels, inverses(rels)...)
 	rels = append(withoutOverridden(rels, p.Computed), p.Computed...)
 	c.Relationships = relationshipsByKey(rels, exposed)
+	maps.DeleteFunc(c.Relations, func(id Ident, _ *Relation) bool { return !exposed[id.Schema] })
 	c.hints = newHints(c)
 	return c
 }
@@ -88,14 +90,11 @@ func (c *Cache) Summary() string {
 		len(c.Relations), relationships, routines, len(c.Representations), len(c.Handlers))
 }
 
-func relationsByName(relations []Relation, keys []ViewKey, exposed map[string]bool) map[Ident]*Relation {
+func relationsByName(relations []Relation, keys []ViewKey) map[Ident]*Relation {
 	viewKeys := viewPrimaryKeys(keys)
 	out := make(map[Ident]*Relation, len(relations))
 	for i := range relations {
 		r := relations[i]
-		if !exposed[r.Schema] {
-			continue
-		}
 		if r.IsView {
 			r.PrimaryKey = viewKeys[r.Ident]
 		}
