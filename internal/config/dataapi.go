@@ -1,5 +1,5 @@
-// Package config provides the settings of Tarn, read from flags, the environment and files. It alone reads the
-// environment, and it knows nothing of what the settings do.
+// Package config provides the settings of Tarn, read from files, the environment and the database's own settings, and
+// renders them. It alone reads the environment. It checks settings, but knows nothing of what they do.
 package config
 
 import (

@@ -173,8 +173,10 @@ func readFiles(c *DataAPI) error {
 		}
 		c.JWTSecret = decoded
 	}
-	_, err := token.NewKeys(c.JWTSecret)
-	return err
+	if _, err := token.NewKeys(c.JWTSecret); err != nil {
+		return fmt.Errorf("jwt-secret: %w", err)
+	}
+	return nil
 }
 
 // withoutPath leaves out the name of a file, which may be a secret that happens to begin with @.
