@@ -131,6 +131,7 @@ func interpolated(name string, v value) (string, error) {
 			return strconv.FormatInt(n, 10), nil
 		}
 		return showNumber(v.text), nil
+	case boolean, list:
 	}
 	return "", fmt.Errorf("variable '%s' is not a string or number", name)
 }

@@ -181,8 +181,7 @@ func readFiles(c *DataAPI) error {
 
 // withoutPath leaves out the name of a file, which may be a secret that happens to begin with @.
 func withoutPath(err error) error {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return failed.Err
 	}
 	return err

@@ -72,6 +72,7 @@ func (v value) asInteger() (int64, bool) {
 		}
 		f, err := strconv.ParseFloat(v.text, 64)
 		return int64(f), err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53
+	case boolean, list:
 	}
 	return 0, false
 }
@@ -94,6 +95,7 @@ func (v value) asBool() (truth, ok bool) {
 		}
 		n, ok := v.asInteger()
 		return n > 0, ok
+	case number, list:
 	}
 	return false, false
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -120,15 +121,7 @@ func (c *claimSet) check(now time.Time, audience string) error {
 }
 
 func (c *claimSet) meantFor(audience string) bool {
-	if audience == "" || len(c.aud) == 0 {
-		return true
-	}
-	for _, a := range c.aud {
-		if a == audience {
-			return true
-		}
-	}
-	return false
+	return audience == "" || len(c.aud) == 0 || slices.Contains(c.aud, audience)
 }
 
 func (c *claimSet) text(name string) string {

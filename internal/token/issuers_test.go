@@ -48,7 +48,9 @@ func (p *publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotModified)
 	default:
 		w.WriteHeader(p.status)
-		w.Write(p.body)
+		if _, err := w.Write(p.body); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,8 +151,8 @@ func lost(before, now []signingKey) bool {
 // publicSet renders the public keys as a JSON Web Key Set, the newest first.
 func publicSet(keys []signingKey) ([]byte, error) {
 	set := jwk.NewSet()
-	for i := len(keys) - 1; i >= 0; i-- {
-		public, err := keys[i].private.PublicKey()
+	for _, k := range slices.Backward(keys) {
+		public, err := k.private.PublicKey()
 		if err != nil {
 			return nil, err
 		}

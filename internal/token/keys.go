@@ -56,6 +56,7 @@ func parseKeys(each []json.RawMessage) ([]*key, error) {
 	return keys, nil
 }
 
+//nolint:unparam // other sources may fail
 func (s *Keys) candidates(c *compact, _ string) ([]candidate, error) {
 	var found []candidate
 	for _, k := range s.keys {

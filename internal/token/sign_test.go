@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"hash"
+	"maps"
 	"math/big"
 	"sync"
 	"testing"
@@ -174,9 +175,7 @@ func (s *signer) with(kid string) *signer {
 	c := *s
 	c.kid = kid
 	c.jwk = map[string]any{"kid": kid}
-	for k, v := range s.jwk {
-		c.jwk[k] = v
-	}
+	maps.Copy(c.jwk, s.jwk)
 	return &c
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -65,9 +66,7 @@ func TestEveryAlgorithm(t *testing.T) {
 				"all":   everybody,
 				"alg": verifier(t, func(o *token.VerifierOptions) {
 					jwk := map[string]any{"alg": s.alg, "use": "sig"}
-					for k, v := range s.jwk {
-						jwk[k] = v
-					}
+					maps.Copy(jwk, s.jwk)
 					o.Keys = newKeys(t, encode(t, jwk)) // a key that is no set
 				}),
 			} {
