@@ -40,7 +40,7 @@ var mayImport = map[string]string{
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
 
 	"auth":           "config fault token",
-	"config":         "dataapi/openapi fault token",
+	"config":         "fault token",
 	"token":          "fault token/jsonpath",
 	"token/jsonpath": "",
 
