@@ -40,8 +40,11 @@ type Engine struct {
 	reload      chan reloadKind
 	stop        context.CancelFunc
 	done        sync.WaitGroup
-	retry       atomic.Int64 // seconds until the next attempt to reach the database
-	up          atomic.Bool  // whether the last attempt to load the schema cache succeeded
+	retry       atomic.Int64  // seconds until the next attempt to reach the database
+	tried       chan struct{} // closed when the schema cache was loaded for the first time, or could not be
+	once        sync.Once
+	loading     atomic.Bool // whether the first load has begun
+	up          atomic.Bool // whether the last attempt to load the schema cache succeeded
 	lastRefresh atomic.Int64
 	Stats       Stats
 }
@@ -94,7 +97,7 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64)}
+	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{})}
 	e.state.Store(e.newState(cfg, authenticator, nil))
 	e.done.Add(1)
 	go func() {
@@ -136,6 +139,14 @@ func (e *Engine) WaitReady(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// WaitTried waits until the schema cache is loaded, or could not be at the first attempt.
+func (e *Engine) WaitTried(ctx context.Context) {
+	select {
+	case <-e.tried:
+	case <-ctx.Done():
+	}
 }
 
 // ReloadSchema has the schema cache loaded anew, soon.

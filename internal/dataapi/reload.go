@@ -20,20 +20,18 @@ const (
 	lastBackoff  = 32 * time.Second
 	// settle is how long to wait for more of the same before a reload: DDL comes in bursts.
 	settle = 20 * time.Millisecond
+	// listenWait is how long the first load waits for the listener, which some servers can't have.
+	listenWait = 500 * time.Millisecond
 	// rolesEvery is how often the roles that must not be acted as are looked up anew: no notification tells of them.
 	rolesEvery = 15 * time.Second
 )
 
 // maintain loads the snapshot, and again whenever that is asked for.
 func (e *Engine) maintain(ctx context.Context) {
-	e.loadUntilDone(ctx, reloadAll)
 	if cfg := e.Config(); cfg.ChannelEnabled {
-		e.done.Add(1)
-		go func() {
-			defer e.done.Done()
-			e.listen(ctx, cfg)
-		}()
+		e.startListening(ctx, cfg)
 	}
+	e.loadUntilDone(ctx, reloadAll)
 	var roles <-chan time.Time
 	if e.opt.RefuseElevated {
 		t := time.NewTicker(rolesEvery)
@@ -74,6 +72,7 @@ func (e *Engine) loadUntilDone(ctx context.Context, k reloadKind) {
 	backoff := firstBackoff
 	for ctx.Err() == nil {
 		err := e.load(ctx, k)
+		e.once.Do(func() { close(e.tried) })
 		if err == nil || ctx.Err() != nil {
 			e.up.Store(err == nil)
 			e.retry.Store(0)
@@ -191,10 +190,25 @@ func sameSchemas(a, b *config.DataAPI) bool {
 		slices.Equal(a.HoistedTxSettings, b.HoistedTxSettings)
 }
 
-func (e *Engine) listen(ctx context.Context, cfg *config.DataAPI) {
+// startListening begins to listen for requests to reload, and waits a while for that, so that no change between the
+// first load and the first notification is missed.
+func (e *Engine) startListening(ctx context.Context, cfg *config.DataAPI) {
+	var (
+		listening = make(chan struct{})
+		first     = true
+	)
 	l := pg.Listener{
 		URL: cfg.DBURI, AppName: e.opt.AppName, Channel: cfg.Channel, Log: e.opt.Log,
-		Connected: func() { e.request(reloadAll) }, // what changed before was not heard of
+		Connected: func() {
+			if first {
+				first = false
+				close(listening)
+				if !e.loading.Load() {
+					return
+				}
+			}
+			e.request(reloadAll) // what changed before was not heard of
+		},
 		Notified: func(payload string) {
 			switch payload {
 			case "", "reload schema":
@@ -204,5 +218,17 @@ func (e *Engine) listen(ctx context.Context, cfg *config.DataAPI) {
 			}
 		},
 	}
-	l.Run(ctx)
+	e.done.Add(1)
+	go func() {
+		defer e.done.Done()
+		l.Run(ctx)
+	}()
+	t := time.NewTimer(listenWait)
+	defer t.Stop()
+	select {
+	case <-listening:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	e.loading.Store(true)
 }

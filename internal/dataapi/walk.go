@@ -157,7 +157,11 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 	if err != nil {
 		return nil, err
 	}
-	res, err := v.state.runner.Run(ctx, v.state.session(v.caller, req, p), q, v.end(req), check(p, req))
+	var must exec.Check
+	if !q.Explained {
+		must = check(p, req)
+	}
+	res, err := v.state.runner.Run(ctx, v.state.session(v.caller, req, p), q, v.end(req), must)
 	if err != nil {
 		return nil, v.databaseFault(ctx, err)
 	}
@@ -169,7 +173,11 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 	}
 	row := res.Row
 	row.Total = total(req.Prefer.Count, row.Total, res.Planned, v.state.cfg.MaxRows)
-	return reply.New(p, req, &row, v.mount.Base)
+	r, err := reply.New(p, req, &row, v.mount.Base)
+	if err == nil {
+		reply.WarnLegacyTargets(r, plan.LegacyTargets(p))
+	}
+	return r, err
 }
 
 func (v *visit) planOptions() plan.Options {

@@ -49,6 +49,8 @@ func DataAPI(ctx context.Context, opt DataAPIOptions) error {
 		return err
 	}
 	defer engine.Close()
+	// Who finds the port open finds an API, unless the database is down.
+	engine.WaitTried(ctx)
 	listener, err := listenDataAPI(ctx, cfg)
 	if err != nil {
 		return err

@@ -78,9 +78,11 @@ func (r *Runner) attempt(
 ) (*Result, error) {
 	res := &Result{}
 	steps := r.prologue(s, q.ReadOnly)
-	main := step{statement: q.Main, key: q.Main.SQL, formats: rowFormats, rows: res.readRow}
+	main := step{statement: q.Main, key: q.Main.SQL}
 	if q.Explained {
-		main.formats, main.rows = nil, res.readPlan
+		main.rows = res.readPlan
+	} else {
+		main.formats, main.rows = formats(q.Columns), res.rowReader(q.Columns)
 	}
 	if q.RoleBound {
 		main.key = s.Role + "\x00" + q.Main.SQL

@@ -55,12 +55,14 @@ func session(role string, more ...schema.Setting) exec.Session {
 	}, more...)}
 }
 
+var rowColumns = &sqlgen.Columns{Total: 0, Page: 1, Body: 2, Headers: 3, Status: 4, Location: 5, Inserted: 6, Count: 7}
+
 // query is a statement with the columns of a row, whose body is an expression over items.
 func query(body string, readOnly bool) *sqlgen.Query {
 	return &sqlgen.Query{
 		Main: sqlgen.Statement{SQL: "SELECT NULL::bigint, 1::bigint, (" + body + ")::text, " +
 			"NULLIF(current_setting('response.headers', true), ''), NULLIF(current_setting('response.status', true), ''), NULL::text, NULL::int"},
-		ReadOnly: readOnly, RoleBound: true,
+		Columns: rowColumns, ReadOnly: readOnly, RoleBound: true,
 	}
 }
 
@@ -193,7 +195,7 @@ func TestSessionSettingsDoNotOutliveTheRequest(t *testing.T) {
 
 func TestStaleStatementsHeal(t *testing.T) {
 	w := newWorld(t)
-	q := &sqlgen.Query{Main: sqlgen.Statement{SQL: "SELECT NULL::bigint, 1::bigint, v.*, NULL::text, NULL::text, NULL::text, NULL::int FROM v"}, ReadOnly: true}
+	q := &sqlgen.Query{Main: sqlgen.Statement{SQL: "SELECT NULL::bigint, 1::bigint, v.*, NULL::text, NULL::text, NULL::text, NULL::int FROM v"}, Columns: rowColumns, ReadOnly: true}
 	w.db.Exec(t, "CREATE VIEW v AS SELECT 1 AS a; GRANT SELECT ON v TO "+sqlgen.QuoteIdent(w.ann))
 	for _, change := range []string{"", "DROP VIEW v; CREATE VIEW v AS SELECT 'x'::text AS a; GRANT SELECT ON v TO " + sqlgen.QuoteIdent(w.ann)} {
 		if change != "" {

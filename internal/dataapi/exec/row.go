@@ -10,27 +10,35 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
 
-// rowFormats are the formats of a row's columns: all text but the body, which may be a bytea.
-var rowFormats = func() []int16 {
-	f := make([]int16, sqlgen.RowColumns)
-	f[sqlgen.BodyColumn] = 1
+// formats are the formats of a row's columns: all text but the body.
+func formats(c *sqlgen.Columns) []int16 {
+	f := make([]int16, c.Count)
+	f[c.Body] = 1
 	return f
-}()
+}
 
-// readRow reads the one row of a query. Of none, as an empty update gives, the zero row stays.
-func (r *Result) readRow(rr *pgconn.ResultReader) {
-	for rr.NextRow() {
-		v := rr.Values()
-		r.Row = sqlgen.Row{
-			Total:    number(v[0]),
-			Body:     bytes.Clone(v[sqlgen.BodyColumn]),
-			Headers:  bytes.Clone(v[3]),
-			Status:   string(v[4]),
-			Location: bytes.Clone(v[5]),
-			Inserted: number(v[6]),
-		}
-		if n := number(v[1]); n != nil {
-			r.Row.Page = *n
+// rowReader reads the one row of a query. Of none, as an empty update gives, the zero row stays.
+func (r *Result) rowReader(c *sqlgen.Columns) func(*pgconn.ResultReader) {
+	return func(rr *pgconn.ResultReader) {
+		for rr.NextRow() {
+			v := rr.Values()
+			at := func(i int) []byte {
+				if i < 0 {
+					return nil
+				}
+				return v[i]
+			}
+			r.Row = sqlgen.Row{
+				Total:    number(at(c.Total)),
+				Body:     bytes.Clone(at(c.Body)),
+				Headers:  bytes.Clone(at(c.Headers)),
+				Status:   string(at(c.Status)),
+				Location: bytes.Clone(at(c.Location)),
+				Inserted: number(at(c.Inserted)),
+			}
+			if n := number(at(c.Page)); n != nil {
+				r.Row.Page = *n
+			}
 		}
 	}
 }

@@ -45,7 +45,8 @@ func (p *planner) outputField(rel schema.Ident, f request.Field) Field {
 
 func (p *planner) filterField(rel schema.Ident, f request.Filter) Field {
 	r := p.field(rel, f.Field)
-	if q, ok := f.Operation.(request.FullText); ok && r.BaseType != "tsvector" {
+	// What is searched must be a tsvector; a computed field, whose type isn't known, has to be one already.
+	if q, ok := f.Operation.(request.FullText); ok && r.BaseType != "" && r.BaseType != "tsvector" {
 		r.TSVector = &TSQuery{Language: q.Language}
 	}
 	return p.transformed(r, "text", r.Type)

@@ -179,3 +179,35 @@ func (n *Node) DependsOnRole() bool {
 	n.walk(func(n *Node) { bound = bound || n.RoleBound })
 	return bound
 }
+
+// LegacyTarget is an embed that a filter, order or limit named by its relation although it has an alias.
+type LegacyTarget struct{ Name, Alias string }
+
+// LegacyTargets lists the embeds of a plan that were named so.
+func LegacyTargets(p Plan) []LegacyTarget {
+	var tree *Node
+	switch p := p.(type) {
+	case *Read:
+		tree = p.Tree
+	case *Mutate:
+		tree = p.Tree
+	case *Call:
+		tree = p.Tree
+	case *Inspect, *Info:
+		return nil
+	}
+	var out []LegacyTarget
+	tree.walk(func(n *Node) {
+		if n.LegacyMatch {
+			out = append(out, LegacyTarget{n.Name, n.As})
+		}
+	})
+	return out
+}
+
+// Aggregated tells whether any level of the tree has an aggregate.
+func (n *Node) Aggregated() bool {
+	found := false
+	n.walk(func(n *Node) { found = found || aggregates(n) })
+	return found
+}

@@ -150,7 +150,7 @@ func mutate(p *plan.Mutate, req *request.Request, row *sqlgen.Row, base string) 
 	switch p.Mutation {
 	case request.Insert:
 		r.Status = 201
-		if row.Inserted != nil && *row.Inserted <= 0 && req.Prefer.Resolution == request.MergeDuplicates {
+		if req.Prefer.Resolution == request.MergeDuplicates && (row.Inserted == nil || *row.Inserted <= 0) {
 			r.Status = 200
 		}
 		r.length()

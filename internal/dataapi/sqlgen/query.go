@@ -26,6 +26,7 @@ type Arg struct {
 // Query is what a plan needs of the database.
 type Query struct {
 	Main          Statement
+	Columns       *Columns
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
 	ReadOnly      bool
@@ -46,11 +47,13 @@ type Row struct {
 	Inserted *int64 // rows that an upsert inserted
 }
 
-// RowColumns is the number of columns of a Row; BodyColumn is the place of the one that is wanted in binary, since
-// it may be a bytea.
-const (
-	RowColumns = 7
-	BodyColumn = 2
+// Columns are the places of a Row's values in what Main returns. A place of -1 is of none. The body is wanted in binary,
+// since it may be a bytea.
+type Columns struct{ Total, Page, Location, Body, Headers, Status, Inserted, Count int }
+
+var (
+	readColumns    = &Columns{Total: 0, Page: 1, Location: -1, Body: 2, Headers: 3, Status: 4, Inserted: -1, Count: 5}
+	writtenColumns = &Columns{Total: 0, Page: 1, Location: 2, Body: 3, Headers: 4, Status: 5, Inserted: 6, Count: 7}
 )
 
 // Options are the settings that decide how SQL is made.

@@ -55,7 +55,6 @@ func (w *writer) selectList(n *plan.Node, of schema.Ident) {
 			w.selectField(of, x.Field)
 		}
 	}
-	grouped := groups(n)
 	for _, e := range n.Embeds {
 		if e.Child.Spread != plan.NoSpread {
 			for _, f := range e.Fields {
@@ -68,15 +67,15 @@ func (w *writer) selectList(n *plan.Node, of schema.Ident) {
 			continue
 		}
 		next()
-		w.embedValue(e.Child, grouped)
+		w.embedValue(e.Child)
 	}
 	if first { // only empty embeds
 		w.raw("NULL")
 	}
 }
 
-// embedValue selects a joined child as one JSON value. json has no equality, so where rows are grouped it is jsonb.
-func (w *writer) embedValue(c *plan.Node, grouped bool) {
+// embedValue selects a joined child as one JSON value.
+func (w *writer) embedValue(c *plan.Node) {
 	if c.Relationship.IsToOne() {
 		w.raw("row_to_json(")
 		w.ident(c.AggAlias)
@@ -88,7 +87,7 @@ func (w *writer) embedValue(c *plan.Node, grouped bool) {
 		w.ident(c.AggAlias)
 		w.raw(", '[]')")
 	}
-	if grouped {
+	if w.jsonb {
 		w.raw("::jsonb")
 	}
 	w.as(c.Key())

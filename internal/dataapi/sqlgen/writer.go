@@ -18,8 +18,9 @@ const (
 
 // writer collects SQL text and parameters in the order in which they are written.
 type writer struct {
-	sql  strings.Builder
-	args []Arg
+	sql   strings.Builder
+	args  []Arg
+	jsonb bool // whether embeds become jsonb
 }
 
 func (w *writer) statement() Statement { return Statement{SQL: w.sql.String(), Args: w.args} }
