@@ -8,8 +8,9 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 )
 
-// Primary keys, unique constraints and foreign keys of all schemas; of partitions only what isn't their parent's.
-const keysQuery = `SELECT k.contype::text, k.conname, k.conrelid, n.nspname, c.relname, c.relispartition, k.conkey,
+// Primary keys, unique constraints and foreign keys of all schemas. Those that partitions have of their parents are left
+// out where they are foreign.
+const keysQuery = `SELECT k.contype::text, k.conname, k.conrelid, n.nspname, c.relname, k.conkey,
   ARRAY(
     SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u (num, ord)
     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num
@@ -33,7 +34,6 @@ type key struct {
 	name         string
 	oid          uint32 // of the table
 	table        schema.Ident
-	isPartition  bool
 	numbers      []int16 // of the columns
 	columns      []string
 	foreignOID   uint32 // of foreign keys, as what follows
@@ -46,7 +46,7 @@ func (l *loader) readKeys(rows pgx.Rows) error {
 	var (
 		k    key
 		dest = []any{
-			&k.kind, &k.name, &k.oid, &k.table.Schema, &k.table.Name, &k.isPartition, &k.numbers, &k.columns,
+			&k.kind, &k.name, &k.oid, &k.table.Schema, &k.table.Name, &k.numbers, &k.columns,
 			&k.foreignOID, &k.foreign.Schema, &k.foreign.Name, &k.foreignNums, &k.foreignNames,
 		}
 	)
