@@ -21,15 +21,14 @@ const password = "tarn-test"
 
 // DB is a database that one test has for itself. Roles belong to the server and are shared with other tests.
 type DB struct {
-	URL   string // logs in as a superuser
-	Name  string
-	admin string // URL of the server's own database
+	URL  string // logs in as a superuser
+	Name string
 }
 
-// server is the URL of the superuser on the server, the same for all tests of the process.
-var server = sync.OnceValues(func() (string, error) {
+// server is the same for all tests of the process.
+var server = sync.OnceValues(func() (private, error) {
 	if given := os.Getenv("TARN_TEST_POSTGRES"); given != "" {
-		return given, nil
+		return private{url: given}, nil
 	}
 	return startServer()
 })
@@ -40,11 +39,12 @@ var made atomic.Uint32
 // New makes a database for the test, and drops it when the test ends.
 func New(t testing.TB) *DB {
 	t.Helper()
-	admin, err := server()
+	shared, err := server()
 	if err != nil {
 		t.Fatalf("PostgreSQL for tests: %v", err)
 	}
-	db := &DB{Name: unique("db"), admin: admin}
+	admin := shared.url
+	db := &DB{Name: unique("db")}
 	db.URL = edit(t, admin, func(u *url.URL) { u.Path = "/" + db.Name })
 	t.Cleanup(func() { run(t, admin, "DROP DATABASE IF EXISTS "+quote(db.Name)+" WITH (FORCE)") })
 	run(t, admin, "CREATE DATABASE "+quote(db.Name)+" TEMPLATE template0 ENCODING UTF8")

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	neturl "net/url"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,28 +30,31 @@ kill -QUIT $server; wait $server
 rm -rf "$dir"
 `
 
-// alive is the write end of the watcher's standard input. It is never closed but by the end of the process.
-var alive *os.File
+// private is a server that lives as long as this process.
+type private struct {
+	url   string
+	alive *os.File // the write end of the watcher's standard input, which nothing but the end of the process closes
+}
 
 // startServer starts a private server on a copy of a prepared cluster and returns the URL of its superuser.
-func startServer() (url string, err error) {
+func startServer() (p private, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	as, err := embedded.NewAccount("")
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	in, err := embedded.Find(ctx, os.Getenv("TARN_TEST_POSTGRES_BIN"), 0)
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	prepared, err := prepare(ctx, in, as)
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	dir, err := os.MkdirTemp("/tmp", "tarn-test-")
 	if err != nil {
-		return "", err
+		return p, err
 	}
 	defer func() {
 		if err != nil {
@@ -59,40 +62,40 @@ func startServer() (url string, err error) {
 		}
 	}()
 	if err := as.Take(dir); err != nil {
-		return "", err
+		return p, err
 	}
 	rt := embedded.OpenRuntime(in, as, filepath.Join(prepared, "runtime"))
 	cluster := filepath.Join(dir, "cluster")
-	if out, err := rt.Exec("/bin/cp", "-R", filepath.Join(prepared, "cluster"), cluster).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("copy cluster: %w: %s", err, out)
+	if out, err := rt.Exec(ctx, "/bin/cp", "-R", filepath.Join(prepared, "cluster"), cluster).CombinedOutput(); err != nil {
+		return p, fmt.Errorf("copy cluster: %w: %s", err, out)
 	}
-	if err := launch(rt, dir, cluster); err != nil {
-		return "", err
+	if p.alive, err = launch(rt, dir, cluster); err != nil {
+		return p, err
 	}
-	url = "postgresql:///postgres?user=" + superuser + "&host=" + neturl.QueryEscape(dir)
-	return url, ready(ctx, url, filepath.Join(dir, "log"))
+	p.url = "postgresql:///postgres?user=" + superuser + "&host=" + url.QueryEscape(dir)
+	return p, ready(ctx, p.url, filepath.Join(dir, "log"))
 }
 
 // launch starts the server. Its socket is in a folder that only its account can enter, so it trusts who comes.
-func launch(rt embedded.Runtime, dir, cluster string) error {
-	server := rt.Command("postgres", "-D", cluster, "-k", dir,
+func launch(rt embedded.Runtime, dir, cluster string) (alive *os.File, err error) {
+	server := rt.Command(context.Background(), "postgres", "-D", cluster, "-k", dir,
 		"-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=32MB",
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "autovacuum=off",
 		"-c", "wal_level=minimal", "-c", "max_wal_senders=0")
-	watcher := rt.Exec("/bin/sh", append([]string{"-c", watch, "sh", dir}, server.Args...)...)
-	end, writer, err := os.Pipe()
+	watcher := rt.Exec(context.Background(), "/bin/sh", append([]string{"-c", watch, "sh", dir}, server.Args...)...)
+	end, alive, err := os.Pipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = end.Close() }()
-	alive, watcher.Stdin = writer, end
-	return watcher.Start()
+	watcher.Stdin = end
+	return alive, watcher.Start()
 }
 
 // ready waits until the server takes connections.
-func ready(ctx context.Context, url, log string) error {
+func ready(ctx context.Context, server, log string) error {
 	for {
-		conn, err := pgx.Connect(ctx, url)
+		conn, err := pgx.Connect(ctx, server)
 		if err == nil {
 			return conn.Close(ctx)
 		}
@@ -156,14 +159,14 @@ func initialize(ctx context.Context, in embedded.Install, as embedded.Account, d
 // fingerprint stands for all that a prepared cluster depends on.
 func fingerprint(in embedded.Install) (string, error) {
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%+v\n", in)
+	hash.Write(fmt.Appendf(nil, "%+v\n", in))
 	for _, dir := range []fs.FS{databricksauth.Files(), os.DirFS(filepath.Join(in.ShareDir, "extension"))} {
 		entries, err := fs.ReadDir(dir, ".")
 		if err != nil {
 			return "", err
 		}
 		for _, entry := range entries {
-			fmt.Fprintln(hash, entry.Name())
+			hash.Write([]byte(entry.Name() + "\n"))
 		}
 	}
 	err := fs.WalkDir(databricksauth.Files(), ".", func(name string, entry fs.DirEntry, err error) error {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -92,16 +93,17 @@ func writeFile(path string, data []byte) error {
 }
 
 // choosePort returns a free port: the one that is wanted, or if that is 0 the one of before, or if that is taken another.
-func choosePort(wanted, before int) (int, error) {
+func choosePort(ctx context.Context, wanted, before int) (int, error) {
 	switch {
-	case wanted != 0 && !free(wanted):
+	case wanted != 0 && !free(ctx, wanted):
 		return 0, fmt.Errorf("port %d is taken", wanted)
 	case wanted != 0:
 		return wanted, nil
-	case before != 0 && free(before):
+	case before != 0 && free(ctx, before):
 		return before, nil
 	}
-	l, err := net.Listen("tcp", loopback+":0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", loopback+":0")
 	if err != nil {
 		return 0, err
 	}
@@ -109,8 +111,9 @@ func choosePort(wanted, before int) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+func free(ctx context.Context, port int) bool {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 	if err != nil {
 		return false
 	}

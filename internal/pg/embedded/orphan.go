@@ -37,11 +37,11 @@ func (l layout) stopOrphan(ctx context.Context) error {
 		return err
 	}
 	first, rest, _ := bytes.Cut(data, []byte("\n"))
-	pid, err := strconv.Atoi(string(bytes.TrimSpace(first)))
+	pid, _ := strconv.Atoi(string(bytes.TrimSpace(first)))
 	switch {
-	case err != nil || pid <= 1 || !alive(pid):
+	case pid <= 1 || !alive(pid):
 		return nil // PostgreSQL itself sees that it is stale
-	case servesFrom(pid, l.cluster):
+	case servesFrom(ctx, pid, l.cluster):
 		return l.stopProcess(ctx, pid)
 	}
 	// The pid is a stranger's. PostgreSQL would take it for a server; its parent's pid it knows to be none, and it goes on
@@ -52,7 +52,7 @@ func (l layout) stopOrphan(ctx context.Context) error {
 func alive(pid int) bool { err := syscall.Kill(pid, 0); return err == nil || err == syscall.EPERM }
 
 // servesFrom tells whether a process is a server of the cluster: it has made the cluster's folder its own.
-func servesFrom(pid int, cluster string) bool {
+func servesFrom(ctx context.Context, pid int, cluster string) bool {
 	dir, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
 	if err == nil {
 		return dir == cluster
@@ -60,7 +60,7 @@ func servesFrom(pid int, cluster string) bool {
 	if _, err := os.Stat("/proc/self/cwd"); err == nil {
 		return false // it can't be looked into, so it runs as another user or is dead
 	}
-	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	out, err := exec.CommandContext(ctx, "ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 	return err == nil && strings.Contains(string(out), "-D "+cluster)
 }
 
@@ -68,7 +68,7 @@ func (l layout) stopProcess(ctx context.Context, pid int) error {
 	if err := syscall.Kill(pid, syscall.SIGINT); err != nil {
 		return fmt.Errorf("stop the server of an earlier run, process %d: %w", pid, err)
 	}
-	for alive(pid) && servesFrom(pid, l.cluster) { // a zombie serves nothing
+	for alive(pid) && servesFrom(ctx, pid, l.cluster) { // a zombie serves nothing
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the server of an earlier run, process %d, doesn't stop: %w", pid, context.Cause(ctx))

@@ -37,13 +37,13 @@ func OpenRuntime(in Install, as Account, dir string) Runtime {
 }
 
 // Command returns a command that runs a server program of the tree.
-func (r Runtime) Command(name string, args ...string) *exec.Cmd {
-	return r.Exec(filepath.Join(r.program, name), args...)
+func (r Runtime) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return r.Exec(ctx, filepath.Join(r.program, name), args...)
 }
 
 // Exec returns a command that runs any program as the account, with none of this process' environment.
-func (r Runtime) Exec(path string, args ...string) *exec.Cmd {
-	cmd := exec.Command(path, args...) //nolint:gosec // the caller's program
+func (r Runtime) Exec(ctx context.Context, path string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "TZ=UTC", "LC_ALL=" + locale()}
 	cmd.SysProcAttr = r.Account.sysProcAttr()
@@ -61,10 +61,7 @@ func (r Runtime) InitDB(ctx context.Context, dir, superuser string, more ...stri
 	} else {
 		args = append(args, "--locale="+locale())
 	}
-	cmd := r.Command("initdb", append(args, more...)...)
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Cancel() })
-	defer stop()
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := r.Command(ctx, "initdb", append(args, more...)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, lastLines(string(out), 5))
 	}
 	return nil

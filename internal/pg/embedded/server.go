@@ -77,7 +77,7 @@ func (s *Server) start(ctx context.Context, opt Options) error {
 	if err := s.prepare(ctx, opt); err != nil {
 		return err
 	}
-	if err := s.address(opt); err != nil {
+	if err := s.address(ctx, opt); err != nil {
 		return err
 	}
 	roles := append([]string{Superuser, s.Owner}, opt.Logins...)
@@ -140,7 +140,7 @@ func (s *Server) prepare(ctx context.Context, opt Options) error {
 }
 
 // address settles where the server listens and who owns the user's database, and keeps that for other processes.
-func (s *Server) address(opt Options) error {
+func (s *Server) address(ctx context.Context, opt Options) error {
 	l := s.layout
 	before, err := Locate(l.dataDir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -149,7 +149,7 @@ func (s *Server) address(opt Options) error {
 	if s.password, err = ensurePassword(l.dataDir); err != nil {
 		return err
 	}
-	if s.Port, err = choosePort(opt.Port, before.Port); err != nil {
+	if s.Port, err = choosePort(ctx, opt.Port, before.Port); err != nil {
 		return err
 	}
 	s.SocketDir, s.BinDir = l.sockets, s.runtime.BinDir
@@ -163,7 +163,7 @@ func (s *Server) address(opt Options) error {
 // command is the server process. What Tarn depends on is set here and wins over postgresql.conf; all else is the
 // administrator's.
 func (s *Server) command() *exec.Cmd {
-	cmd := s.runtime.Command("postgres", "-D", s.layout.cluster, "-k", s.SocketDir, "-p", strconv.Itoa(s.Port),
+	cmd := s.runtime.Command(context.Background(), "postgres", "-D", s.layout.cluster, "-k", s.SocketDir, "-p", strconv.Itoa(s.Port),
 		"-c", "listen_addresses="+loopback,
 		"-c", "unix_socket_permissions=0700",
 		"-c", "password_encryption=scram-sha-256",

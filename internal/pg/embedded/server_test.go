@@ -105,15 +105,11 @@ func run(t *testing.T, conn *pgx.Conn, sql string) {
 	}
 }
 
-// dataDir is a short path, so that the socket is in it.
+// dataDir is a folder to be made where the account that runs the server may go.
 func dataDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "tarn-embedded-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "data")
@@ -269,7 +265,7 @@ func TestServer(t *testing.T) {
 		eventually(t, func() error { return pingErr(t, s.URL("postgres")) })
 		again := start(t, Options{DataDir: dir})
 		defer stop(t, again)
-		if servesFrom(orphan.Process.Pid, s.layout.cluster) {
+		if servesFrom(t.Context(), orphan.Process.Pid, s.layout.cluster) {
 			t.Error("the orphan runs")
 		}
 	})
@@ -343,7 +339,7 @@ func TestKilledTarn(t *testing.T) {
 	}
 	_ = child.Wait()
 	s := start(t, Options{DataDir: dir, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	if servesFrom(pid, s.layout.cluster) {
+	if servesFrom(t.Context(), pid, s.layout.cluster) {
 		t.Errorf("server %d runs on", pid)
 	}
 	if got := value[string](t, connect(t, s.URL(UserDatabase)), "SELECT current_user"); got != Superuser {
