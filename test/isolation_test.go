@@ -23,7 +23,7 @@ const (
 // TestRolesNeverSeeEachOthersRows has many roles ask at once over a small pool, while requests fail, are cancelled, time
 // out, poison their session, and backends are killed.
 func TestRolesNeverSeeEachOthersRows(t *testing.T) {
-	s := serve(t, t.TempDir(), "--sample", "--log-level", "error")
+	s := serve(t, dataDir(t), "--sample", "--log-level", "error")
 	var setup strings.Builder
 	setup.WriteString(`
 		CREATE TABLE own (id serial PRIMARY KEY, owner text NOT NULL DEFAULT current_user);

@@ -29,7 +29,7 @@ func TestLakebaseDocument(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Fatal("the documentation's commands need curl: ", err)
 	}
-	s := serve(t, t.TempDir())
+	s := serve(t, dataDir(t))
 	s.psql(t, sql(t, "1_enable.sql"))
 	s.psql(t, sql(t, "2_sample.sql"))
 	s.psql(t, sql(t, "3_permissions.sql"))
@@ -148,7 +148,7 @@ func compareRows(t testing.TB, got, want string) {
 
 // TestLakebasePolicies runs the documentation's patterns of row-level security.
 func TestLakebasePolicies(t *testing.T) {
-	s := serve(t, t.TempDir(), "--sample")
+	s := serve(t, dataDir(t), "--sample")
 	s.psql(t, `
 		SELECT databricks_create_role('ann@example.com', 'USER');
 		SELECT databricks_create_role('bob@example.com', 'USER');

@@ -79,6 +79,20 @@ func freeAddress(t testing.TB) string {
 	return l.Addr().String()
 }
 
+// dataDir returns a directory that PostgreSQL's own user may enter, too, as t.TempDir's may not.
+func dataDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tarn-data-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // serve starts a server on a data directory and waits until it is ready.
 func serve(t testing.TB, dir string, args ...string) *tarn {
 	t.Helper()

@@ -57,7 +57,7 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("tarn"),
-		kong.Vars{"data_dir": defaultDataDir},
+		kong.Vars{"data_dir": defaultDataDir()},
 		kong.Description("A self-hosted lakebase: PostgreSQL as a REST API, and the platform around it."),
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -11,8 +12,14 @@ import (
 	"github.com/tarn-data/tarn/internal/token"
 )
 
-// defaultDataDir is where a lakebase keeps what must outlive it.
-const defaultDataDir = ".tarn"
+// defaultDataDir is where a lakebase keeps what must outlive it. Root's home is often closed to other users, and so to
+// the one that PostgreSQL runs as.
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/tarn"
+	}
+	return ".tarn"
+}
 
 type serveCommand struct {
 	DataDir     string   `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Directory of the databases and keys. It is made if it isn't there."`
