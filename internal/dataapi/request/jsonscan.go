@@ -149,21 +149,24 @@ func (s *jsonScanner) quoted() ([]byte, bool) {
 	if s.next() != '"' {
 		return nil, false
 	}
-	start := s.pos + 1
-	for i := start; i < len(s.doc); i++ {
-		switch c := s.doc[i]; {
-		case c == '"':
-			s.pos = i + 1
-			return s.doc[start:i], true
-		case c == '\\':
-			_, n := unescape(s.doc[i:])
-			if n == 0 {
-				return nil, false
-			}
-			i += n - 1
-		case c < ' ':
+	rest := s.doc[s.pos+1:]
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		if c > '"' && c != '\\' || c == ' ' || c == '!' {
+			continue
+		}
+		if c == '"' {
+			s.pos += i + 2
+			return rest[:i], true
+		}
+		if c != '\\' {
 			return nil, false
 		}
+		_, n := unescape(rest[i:])
+		if n == 0 {
+			return nil, false
+		}
+		i += n - 1
 	}
 	return nil, false
 }

@@ -21,7 +21,7 @@ func (l *lexer) char(c byte) bool {
 	if !l.done() && l.text[l.pos] == c {
 		return l.accept(1)
 	}
-	return l.missText(string(c), 0)
+	return l.missChar(c)
 }
 
 // word accepts a text. One that it only starts with is a failure that leaves no alternative but by a mark.
@@ -96,7 +96,7 @@ func (l *lexer) end() bool {
 // lacks accepts nothing, if the character doesn't follow.
 func (l *lexer) lacks(c byte) bool {
 	if l.next() != c {
-		return !l.missText(string(c), 0)
+		return !l.missChar(c)
 	}
 	return l.refuse(l.pos + 1)
 }
@@ -155,7 +155,7 @@ func (l *lexer) quoted() (string, bool) {
 		b.WriteString(l.text[l.pos : l.pos+size])
 		l.accept(size)
 	}
-	l.missText(`\`, 0)
+	l.missChar('\\')
 	return b.String(), l.char('"')
 }
 

@@ -3,6 +3,7 @@ package request
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tarn-data/tarn/internal/fault"
@@ -121,6 +122,14 @@ func (l *lexer) missText(text string, n int) bool {
 	return false
 }
 
+// missChar is missText of a character.
+func (l *lexer) missChar(c byte) bool {
+	if l.trace {
+		return l.missText(string(c), 0)
+	}
+	return false
+}
+
 // refuse records that the next character must not be here, so that place isn't reached. It answers false.
 func (l *lexer) refuse(place int, expected ...string) bool {
 	if l.trace {
@@ -145,6 +154,12 @@ func (l *lexer) accept(n int) bool {
 	l.pos += n
 	l.failure = nil
 	return true
+}
+
+// absent tells that an alternative isn't worth trying, since what it can't do without is nowhere in the text. When the
+// failure of every alternative is recorded, all are.
+func (l *lexer) absent(c byte) bool {
+	return !l.trace && strings.IndexByte(l.text[l.pos:], c) < 0
 }
 
 // enter goes down a level of nesting, unless there are too many; leave goes up.

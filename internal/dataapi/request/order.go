@@ -8,16 +8,14 @@ func (l *lexer) orderTerms() ([]OrderTerm, bool) {
 // orderTerm reads relation(field) or field, with direction and place of nulls.
 func (l *lexer) orderTerm() (OrderTerm, bool) {
 	l.space()
-	m := l.mark()
-	t, ok := l.relatedTerm()
-	if !ok {
+	if !l.absent('(') {
+		m := l.mark()
+		if t, ok := l.relatedTerm(); ok {
+			return t, true
+		}
 		l.back(m)
-		t, ok = l.ownTerm()
 	}
-	if ok {
-		l.space()
-	}
-	return t, ok
+	return l.ownTerm()
 }
 
 func (l *lexer) relatedTerm() (OrderTerm, bool) {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Restrict returns the range with at most max rows. A limit of zero stays.
-func (r Range) Restrict(max int64) Range {
-	if !r.Limited || r.Limit > max {
-		r.Limit, r.Limited = max, true
+// Restrict returns the range with at most so many rows. A limit that is less stays.
+func (r Range) Restrict(rows int64) Range {
+	if !r.Limited || r.Limit > rows {
+		r.Limit, r.Limited = rows, true
 	}
 	return r
 }

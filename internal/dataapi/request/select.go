@@ -12,6 +12,9 @@ func (l *lexer) selectItems() ([]SelectItem, bool) {
 }
 
 func (l *lexer) selectItem() (SelectItem, bool) {
+	if l.absent('(') {
+		return l.selectField()
+	}
 	for _, head := range [...]func(*lexer) (SelectRelation, bool){(*lexer).spreadHead, (*lexer).relationHead} {
 		m := l.mark()
 		rel, ok := head(l)
@@ -65,6 +68,9 @@ func (l *lexer) relationHead() (SelectRelation, bool) {
 
 // alias reads a name and the colon after it, if they are there.
 func (l *lexer) alias() string {
+	if l.absent(':') {
+		return ""
+	}
 	m := l.mark()
 	if name, ok := l.name(); ok && l.char(':') && l.lacks(':') {
 		return name
@@ -113,11 +119,13 @@ func (l *lexer) selectField() (SelectItem, bool) {
 		return SelectField{Field: Field{Name: "*"}}, true
 	}
 	l.back(m)
-	m = l.mark()
-	if f, ok := l.countAll(); ok {
-		return f, true
+	if !l.absent('(') {
+		m = l.mark()
+		if f, ok := l.countAll(); ok {
+			return f, true
+		}
+		l.back(m)
 	}
-	l.back(m)
 	f := SelectField{Alias: l.alias()}
 	var ok bool
 	if f.Field, ok = l.field(); !ok {

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -102,10 +103,14 @@ func FuzzSelect(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { roundTrip(t, text, (*lexer).selectItems, renderSelect) })
 }
 
-// roundTrip holds that what a rule accepts can be written such that it reads the same, and that a text that is
-// refused is refused for a reason.
+// roundTrip holds that what a rule accepts can be written such that it reads the same, that a text that is refused is
+// refused for a reason, and that it makes no difference whether reasons are recorded.
 func roundTrip[T any](t *testing.T, text string, rule func(*lexer) (T, bool), render func(T) string) {
 	value, err := parse("it", text, rule)
+	traced := lexer{text: text, trace: true}
+	if again, ok := rule(&traced); ok != (err == nil) || ok && !reflect.DeepEqual(value, again) {
+		t.Errorf("%q with its failures recorded is %v, %v, without %v, %v", text, again, ok, value, err)
+	}
 	if err != nil {
 		if strings.Contains(err.Error(), "unknown parse error") {
 			t.Errorf("%q is refused without a reason: %v", text, err)
@@ -117,7 +122,7 @@ func roundTrip[T any](t *testing.T, text string, rule func(*lexer) (T, bool), re
 	if err != nil {
 		t.Fatalf("%q was read, but not as %q: %v", text, written, err)
 	}
-	if diff := cmp.Diff(value, again); diff != "" {
-		t.Errorf("%q as %q (-read +read again):\n%s", text, written, diff)
+	if !reflect.DeepEqual(value, again) {
+		t.Errorf("%q was read as %#v, but as %q it is %#v", text, value, written, again)
 	}
 }
