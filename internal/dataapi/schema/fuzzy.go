@@ -67,7 +67,7 @@ func (s *fuzzySet) closest(word string, minScore float64) (string, bool) {
 		return same, true
 	}
 	for _, index := range []*gramIndex{&s.long, &s.short} {
-		if near, score := s.best(word, index.candidates(word)); score >= minScore && near != "" {
+		if near, ok := s.best(word, index.candidates(word), minScore); ok {
 			return s.exact[near], true
 		}
 	}
@@ -75,14 +75,18 @@ func (s *fuzzySet) closest(word string, minScore float64) (string, bool) {
 }
 
 // best chooses the first of the candidates with the least distance.
-func (s *fuzzySet) best(word string, candidates []int) (near string, score float64) {
+func (s *fuzzySet) best(word string, candidates []int, minScore float64) (near string, ok bool) {
 	letters := []rune(word)
 	for _, c := range candidates {
-		if sim := similarity(letters, []rune(s.entries[c])); near == "" || sim > score {
-			near, score = s.entries[c], sim
+		entry := []rune(s.entries[c])
+		if similarityAtMost(letters, entry) < minScore {
+			continue
+		}
+		if score := similarity(letters, entry); score > minScore || score == minScore && !ok {
+			near, ok, minScore = s.entries[c], true, score
 		}
 	}
-	return near, score
+	return near, ok
 }
 
 func (g *gramIndex) add(entry string) {
@@ -148,6 +152,15 @@ func similarity(a, b []rune) float64 {
 		return 1
 	}
 	return float64(longer-distance(a, b)) / float64(longer)
+}
+
+// similarityAtMost is what the lengths alone allow. It spares comparing very long words.
+func similarityAtMost(a, b []rune) float64 {
+	longer := max(len(a), len(b))
+	if longer == 0 {
+		return 1
+	}
+	return float64(min(len(a), len(b))) / float64(longer)
 }
 
 // distance is the Levenshtein distance, computed row by row.
