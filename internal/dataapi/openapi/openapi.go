@@ -29,6 +29,7 @@ type Input struct {
 	SchemaDescription *string // its comment: a line for the title, then the description; nil for none
 	Relations         []*schema.Relation
 	Routines          []*schema.Routine
+	SearchPath        []string      // schemas that the types of routines' parameters are named without
 	Cache             *schema.Cache // whose relationships make the notes on foreign keys
 
 	Host           string // that the server listens on
@@ -49,7 +50,7 @@ func Build(in Input) []byte {
 		Schemes:     []string{at.scheme},
 		Consumes:    dataTypes(),
 		Produces:    dataTypes(),
-		Paths:       paths(in.Relations, in.Routines),
+		Paths:       paths(in),
 		Definitions: definitions(in),
 		Parameters:  parameters(in.Relations),
 		ExternalDocs: externalDocs{

@@ -43,7 +43,7 @@ func dataTypes() []string {
 	return []string{mediaJSON, mediaSingularStripped, mediaSingular, mediaCSV}
 }
 
-func paths(relations []*schema.Relation, routines []*schema.Routine) ordered[path] {
+func paths(in Input) ordered[path] {
 	var out ordered[path]
 	out.set("/", path{Get: &operation{
 		Tags:      []string{"Introspection"},
@@ -51,11 +51,11 @@ func paths(relations []*schema.Relation, routines []*schema.Routine) ordered[pat
 		Produces:  []string{mediaOpenAPI, mediaJSON},
 		Responses: ok(),
 	}})
-	for _, r := range relations {
+	for _, r := range in.Relations {
 		out.set("/"+r.Name, relationPath(r))
 	}
-	for _, r := range routines {
-		out.set("/rpc/"+r.Name, routinePath(r))
+	for _, r := range in.Routines {
+		out.set("/rpc/"+r.Name, routinePath(r, in.SearchPath))
 	}
 	return out
 }

@@ -3,7 +3,7 @@ package openapi
 import "github.com/tarn-data/tarn/internal/dataapi/schema"
 
 // routinePath lets every routine be called by POST, and by GET those that can't change anything.
-func routinePath(r *schema.Routine) path {
+func routinePath(r *schema.Routine, searchPath []string) path {
 	call := func(arguments []argument) *operation {
 		o := &operation{
 			Tags:       []string{"(rpc) " + r.Name},
@@ -14,16 +14,21 @@ func routinePath(r *schema.Routine) path {
 		o.Summary, o.Description = splitComment(r.Description)
 		return o
 	}
-	p := path{Post: call(bodyArguments(r))}
+	params := make([]schema.Param, len(r.Params))
+	for i, p := range r.Params {
+		params[i] = p
+		params[i].Type = unqualified(p.Type, searchPath)
+	}
+	p := path{Post: call(bodyArguments(r.Description, params))}
 	if r.Volatility != schema.Volatile {
-		p.Get = call(queryArguments(r))
+		p.Get = call(queryArguments(params))
 	}
 	return p
 }
 
-func bodyArguments(r *schema.Routine) []argument {
-	body := &value{Type: objectType, Description: r.Description}
-	for _, p := range r.Params {
+func bodyArguments(description string, params []schema.Param) []argument {
+	body := &value{Type: objectType, Description: description}
+	for _, p := range params {
 		body.Properties.set(p.Name, value{Type: typeOf(p.Type), Format: formatOf(p.Type), Items: itemsOf(p.Type)})
 		if p.Required {
 			body.Required = append(body.Required, p.Name)
@@ -33,9 +38,9 @@ func bodyArguments(r *schema.Routine) []argument {
 	return append([]argument{args}, refs("preferParams")...)
 }
 
-func queryArguments(r *schema.Routine) []argument {
-	out := make([]argument, len(r.Params))
-	for i, p := range r.Params {
+func queryArguments(params []schema.Param) []argument {
+	out := make([]argument, len(params))
+	for i, p := range params {
 		out[i] = queryArgument(p)
 	}
 	return out

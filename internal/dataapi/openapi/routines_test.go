@@ -64,3 +64,36 @@ func TestRoutineWithoutParametersTakesAnEmptyObject(t *testing.T) {
 		t.Errorf("parameters (-want +got):\n%s", diff)
 	}
 }
+
+func TestRoutineTypesAreNamedBySearchPath(t *testing.T) {
+	for _, tc := range []struct {
+		path        []string
+		given, want string
+	}{
+		{nil, "api.mood", "api.mood"},
+		{[]string{"api", "public"}, "api.mood", "mood"},
+		{[]string{"api", "public"}, "public.citext[]", "citext[]"},
+		{[]string{"api"}, "public.citext", "public.citext"},
+		{[]string{"api"}, "apis.mood", "apis.mood"},
+		{[]string{`My "API"`}, `"My ""API""".mood`, "mood"},
+		{[]string{"api"}, "integer[]", "integer[]"},
+	} {
+		r := &schema.Routine{
+			Ident: schema.Ident{Name: "f"}, Volatility: schema.Stable, Params: []schema.Param{{Name: "p", Type: tc.given, Required: true}},
+		}
+		doc := decode(t, Build(Input{Routines: []*schema.Routine{r}, SearchPath: tc.path}))
+		post, _ := lookup(doc, "paths", "/rpc/f", "post", "parameters")
+		get, _ := lookup(doc, "paths", "/rpc/f", "get", "parameters")
+		for method, format := range map[string]any{
+			"post": post.([]any)[0].(map[string]any)["schema"].(map[string]any)["properties"].(map[string]any)["p"].(map[string]any)["format"],
+			"get":  get.([]any)[0].(map[string]any)["format"],
+		} {
+			if format != tc.want {
+				t.Errorf("%s with path %q: %s is written %v, want %s", method, tc.path, tc.given, format, tc.want)
+			}
+		}
+		if r.Params[0].Type != tc.given {
+			t.Error("the routine of the cache was changed")
+		}
+	}
+}

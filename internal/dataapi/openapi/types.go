@@ -48,6 +48,18 @@ func formatOf(pgType string) string {
 // elementOf is the type of an array's elements.
 func elementOf(pgType string) string { return strings.TrimSuffix(pgType, "[]") }
 
+// unqualified is the name of a type without its schema, if that is in the search path.
+func unqualified(pgType string, searchPath []string) string {
+	for _, s := range searchPath {
+		for _, prefix := range []string{s + ".", `"` + strings.ReplaceAll(s, `"`, `""`) + `".`} {
+			if name, ok := strings.CutPrefix(pgType, prefix); ok {
+				return name
+			}
+		}
+	}
+	return pgType
+}
+
 // itemsOf describes the elements if the type is an array.
 func itemsOf(pgType string) *value {
 	if typeOf(pgType) != arrayType {
