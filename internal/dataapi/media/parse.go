@@ -94,9 +94,9 @@ func plan(asJSON bool, params string) Type {
 }
 
 func optionNamed(name string) Options {
-	for i, n := range optionNames {
-		if n == name {
-			return 1 << i
+	for one := Analyze; one <= WAL; one <<= 1 {
+		if one.name() == name {
+			return one
 		}
 	}
 	return 0

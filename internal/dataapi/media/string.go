@@ -48,18 +48,32 @@ func (t Type) planString() string {
 	return s + "; options=" + t.Options.String()
 }
 
-// optionNames are the names of the options, by the number of their bit.
-var optionNames = [...]string{"analyze", "verbose", "settings", "buffers", "wal"}
-
 // String joins the names of the options.
 func (o Options) String() string {
 	var names []string
-	for i, n := range optionNames {
-		if o&(1<<i) != 0 {
-			names = append(names, n)
+	for one := Analyze; one <= WAL; one <<= 1 {
+		if o&one != 0 {
+			names = append(names, one.name())
 		}
 	}
 	return strings.Join(names, "|")
+}
+
+// name is the name of a single option.
+func (o Options) name() string {
+	switch o {
+	case Analyze:
+		return "analyze"
+	case Verbose:
+		return "verbose"
+	case Settings:
+		return "settings"
+	case Buffers:
+		return "buffers"
+	case WAL:
+		return "wal"
+	}
+	return ""
 }
 
 // ContentType is the value of the Content-Type header of a body of this type.

@@ -60,42 +60,27 @@ func (l *lexer) listElement() (string, bool) {
 	return l.until(",)"), true
 }
 
-// isNames are what can follow is., in any case. None starts with another.
-var isNames = [...]struct {
-	name  string
-	value IsValue
-}{
-	{"null", IsNull}, {"not_null", IsNotNull}, {"true", IsTrue}, {"false", IsFalse}, {"unknown", IsUnknown},
-}
-
 // isValue reads what can follow is.
 func (l *lexer) isValue() (IsValue, bool) {
 	m := l.mark()
-	for _, is := range isNames {
+	for is := IsNull; is <= IsUnknown; is++ { // none starts with another
 		before := l.mark()
-		if l.wordFold(is.name) {
-			return is.value, true
+		if l.wordFold(is.String()) {
+			return is, true
 		}
 		l.back(before)
 	}
 	return IsNull, l.named(m, false, "isVal: (null, not_null, true, false, unknown)")
 }
 
-var fullTextNames = [...]struct {
-	name     string
-	operator FullTextOperator
-}{
-	{"fts", FTS}, {"plfts", PlainFTS}, {"phfts", PhraseFTS}, {"wfts", WebFTS},
-}
-
 func (l *lexer) fullText(value func(*lexer) string) (Operation, bool) {
-	for _, f := range fullTextNames {
-		if l.tryWord(f.name) {
+	for operator := FTS; operator <= WebFTS; operator++ {
+		if l.tryWord(operator.String()) {
 			language := l.language()
 			if !l.delimiter() {
 				return nil, false
 			}
-			return FullText{Operator: f.operator, Language: language, Value: value(l)}, true
+			return FullText{Operator: operator, Language: language, Value: value(l)}, true
 		}
 	}
 	return nil, false
@@ -113,43 +98,28 @@ func (l *lexer) language() string {
 	return ""
 }
 
-var simpleNames = [...]struct {
-	name     string
-	operator Operator
-}{
-	{"neq", NotEqual}, {"cs", Contains}, {"cd", Contained}, {"ov", Overlap}, {"sl", StrictlyLeft},
-	{"sr", StrictlyRight}, {"nxr", NotExtendsRight}, {"nxl", NotExtendsLeft}, {"adj", Adjacent},
-}
-
+// simple reads an operator that can't be quantified.
 func (l *lexer) simple(value func(*lexer) string) (Operation, bool) {
-	for _, o := range simpleNames {
-		if l.tryWord(o.name) {
+	for operator := NotEqual; operator <= Adjacent; operator++ {
+		if l.tryWord(operator.String()) {
 			if !l.delimiter() {
 				return nil, false
 			}
-			return Compare{Operator: o.operator, Value: value(l)}, true
+			return Compare{Operator: operator, Value: value(l)}, true
 		}
 	}
 	return nil, false
 }
 
-// quantifiedNames has the longer of two that start alike first.
-var quantifiedNames = [...]struct {
-	name     string
-	operator Operator
-}{
-	{"eq", Equal}, {"gte", GreaterEqual}, {"gt", Greater}, {"lte", LessEqual}, {"lt", Less},
-	{"like", Like}, {"ilike", ILike}, {"match", Match}, {"imatch", IMatch},
-}
-
+// quantified reads an operator that can be quantified. Of two that start alike, the longer comes first.
 func (l *lexer) quantified(value func(*lexer) string) (Operation, bool) {
-	for _, o := range quantifiedNames {
-		if l.tryWord(o.name) {
+	for operator := Equal; operator <= IMatch; operator++ {
+		if l.tryWord(operator.String()) {
 			quantor := l.quantor()
 			if !l.delimiter() {
 				return nil, false
 			}
-			return Compare{Operator: o.operator, Quantor: quantor, Value: value(l)}, true
+			return Compare{Operator: operator, Quantor: quantor, Value: value(l)}, true
 		}
 	}
 	return nil, false

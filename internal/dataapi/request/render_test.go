@@ -95,30 +95,19 @@ func renderCondition(c condition, value func(string) string) string {
 	}
 	switch o := c.operation.(type) {
 	case Compare:
-		for _, n := range append(simpleNames[:], quantifiedNames[:]...) {
-			if n.operator == o.Operator {
-				s += n.name
-			}
+		s += o.Operator.String()
+		if o.Quantor != NoQuantor {
+			s += "(" + o.Quantor.String() + ")"
 		}
-		s += map[Quantor]string{NoQuantor: "", AnyOf: "(any)", AllOf: "(all)"}[o.Quantor]
 		return s + "." + value(o.Value)
 	case In:
 		return s + "in.(" + join(o.Values, quoteName) + ")"
 	case Is:
-		for _, n := range isNames {
-			if n.value == o.Value {
-				s += "is." + n.name
-			}
-		}
-		return s
+		return s + "is." + o.Value.String()
 	case IsDistinct:
 		return s + "isdistinct." + value(o.Value)
 	case FullText:
-		for _, n := range fullTextNames {
-			if n.operator == o.Operator {
-				s += n.name
-			}
-		}
+		s += o.Operator.String()
 		if o.Language != "" {
 			s += "(" + o.Language + ")"
 		}
