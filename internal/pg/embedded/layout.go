@@ -76,3 +76,13 @@ func (l layout) version() (int, error) {
 	}
 	return major, nil
 }
+
+// accepts tells whether a server of the cluster takes connections, which it writes into its pid file.
+func (l layout) accepts(pid int) bool {
+	const stateLine = 7
+	text, err := os.ReadFile(l.pidFile())
+	lines := strings.Split(string(text), "\n")
+	return err == nil && len(lines) > stateLine && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[stateLine]) == "ready"
+}
+
+func (l layout) pidFile() string { return filepath.Join(l.cluster, "postmaster.pid") }

@@ -28,8 +28,7 @@ func (l layout) settle(ctx context.Context) error {
 }
 
 func (l layout) stopOrphan(ctx context.Context) error {
-	path := filepath.Join(l.cluster, "postmaster.pid")
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(l.pidFile())
 	if os.IsNotExist(err) {
 		return nil
 	}
@@ -46,7 +45,7 @@ func (l layout) stopOrphan(ctx context.Context) error {
 	}
 	// The pid is a stranger's. PostgreSQL would take it for a server; its parent's pid it knows to be none, and it goes on
 	// to check that no old backend still uses the shared memory that the rest of the file names.
-	return l.account.WriteFile(path, fmt.Appendf(nil, "%d\n%s", os.Getpid(), rest))
+	return l.account.WriteFile(l.pidFile(), fmt.Appendf(nil, "%d\n%s", os.Getpid(), rest))
 }
 
 func alive(pid int) bool { err := syscall.Kill(pid, 0); return err == nil || err == syscall.EPERM }

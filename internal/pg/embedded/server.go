@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Options say where a cluster is and how it is run.
@@ -180,18 +178,15 @@ func (s *Server) command() *exec.Cmd {
 // ready waits until the server takes connections. A server that doesn't is stopped.
 func (s *Server) ready(ctx context.Context, p *postmaster) error {
 	from := s.logfile.size()
-	for {
-		conn, err := pgx.Connect(ctx, s.URL("postgres"))
-		if err == nil {
-			return conn.Close(ctx)
-		}
+	for !s.layout.accepts(p.pid) {
 		select {
 		case <-p.exited:
 			return fmt.Errorf("the server ended: %w\n%s", p.err, s.logfile.since(from))
 		case <-ctx.Done():
 			_ = p.stop(ctx)
-			return fmt.Errorf("the server takes no connections: %w\n%s", err, s.logfile.since(from))
-		case <-time.After(20 * time.Millisecond):
+			return fmt.Errorf("the server takes no connections: %w\n%s", context.Cause(ctx), s.logfile.since(from))
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	return nil
 }
