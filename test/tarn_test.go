@@ -122,7 +122,8 @@ func start(t testing.TB, environ []string, args ...string) *tarn {
 	t.Cleanup(func() {
 		s.stop(t)
 		if t.Failed() {
-			t.Logf("tarn %s wrote:\n%s", strings.Join(args, " "), s.log.String())
+			log := s.log.String()
+			t.Logf("tarn %s wrote at last:\n%s", strings.Join(args, " "), log[max(0, len(log)-3000):])
 		}
 	})
 	return s

@@ -23,7 +23,8 @@ func (e *Engine) refresh(ctx context.Context, seen *state) bool {
 	if e.state.Load().cache != seen.cache {
 		return true
 	}
-	if time.Since(time.Unix(0, e.lastRefresh.Load())) < refreshEvery {
+	pause := max(refreshPause, refreshShare*time.Duration(e.Stats.LoadDuration.Load()))
+	if time.Since(time.Unix(0, e.lastRefresh.Load())) < pause {
 		return false
 	}
 	e.lastRefresh.Store(time.Now().UnixNano())

@@ -287,7 +287,9 @@ func stale(err error) bool {
 }
 
 const (
-	// refreshEvery is how often at most a request may have the snapshot loaded anew, and refreshWait how long it waits.
-	refreshEvery = time.Second
-	refreshWait  = 5 * time.Second
+	// refreshPause is how long at least after a request had the snapshot loaded anew no other may, and refreshShare how
+	// many times the duration of a load: what clients get wrong must not keep the database busy with loads.
+	refreshPause = 100 * time.Millisecond
+	refreshShare = 10
+	refreshWait  = 5 * time.Second // how long a request waits for its load
 )

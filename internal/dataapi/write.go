@@ -1,10 +1,14 @@
 package dataapi
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -65,12 +69,18 @@ func (t *timing) end(stage string) {
 // String is the header's value.
 func (t *timing) String() string { return strings.Join(t.parts, ", ") }
 
-// logFault logs what the server is to blame for; what clients do wrong is theirs to know.
+// logFault logs what the server is to blame for; what clients do wrong is theirs to know. Errors that the database's own
+// code raises are less than those of Tarn.
 func (e *Engine) logFault(r *http.Request, f *fault.Error) {
 	if f.Kind < fault.Internal {
 		return
 	}
-	e.opt.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,
+	level := slog.LevelError
+	var pgErr *pgconn.PgError
+	if errors.As(f.Cause, &pgErr) {
+		level = slog.LevelWarn
+	}
+	e.opt.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,
 		"message", f.Message, "cause", f.Cause)
 }
 

@@ -109,7 +109,10 @@ func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared,
 		if err != nil {
 			var pgErr *pgconn.PgError
 			if !errors.As(err, &pgErr) {
-				return err // the connection is broken
+				if first != nil {
+					return first // which says why the connection is broken
+				}
+				return err
 			}
 			if first == nil {
 				first = pgErr

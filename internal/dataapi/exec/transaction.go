@@ -124,7 +124,7 @@ func (t *transaction) send(ctx context.Context, steps []step, reset bool) error 
 	if err == nil {
 		err = cache.receive(p, steps, sent, reset)
 	}
-	if cerr := p.Close(); err == nil && cerr != nil {
+	if cerr := p.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil && ctx.Err() != nil {
