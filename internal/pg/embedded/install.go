@@ -50,11 +50,16 @@ func Find(ctx context.Context, binDir string, major int) (Install, error) {
 		}
 		return in, nil
 	}
+	return Install{}, missing(major, others)
+}
+
+// missing says that there is no installation, or none of a version, and what to do.
+func missing(major int, others []string) error {
 	if len(others) > 0 {
-		return Install{}, fmt.Errorf("%w that runs version %d: found %s; install PostgreSQL %d, or dump with it and restore into a new data directory",
+		return fmt.Errorf("%w that runs version %d: found %s; install PostgreSQL %d, or dump with it and restore into a new data directory",
 			ErrNoPostgres, major, strings.Join(others, ", "), major)
 	}
-	return Install{}, fmt.Errorf("%w: install it with `%s`, or name a running server with --postgres URL", ErrNoPostgres, remedy(major))
+	return fmt.Errorf("%w: install it with `%s`, or name a running server with --postgres URL", ErrNoPostgres, remedy(major))
 }
 
 // candidates are folders that may hold the server's programs, the likeliest first, each once.

@@ -34,6 +34,8 @@ type Server struct {
 	logfile logfile
 	log     *slog.Logger
 
+	patience patience
+
 	stop chan context.Context
 	done chan struct{}
 	err  error
@@ -41,7 +43,9 @@ type Server struct {
 
 // Start runs the cluster of a data directory until Stop is called, making it if there is none. The context is for
 // starting only.
-func Start(ctx context.Context, opt Options) (*Server, error) {
+func Start(ctx context.Context, opt Options) (*Server, error) { return startWith(ctx, opt, usual()) }
+
+func startWith(ctx context.Context, opt Options, p patience) (*Server, error) {
 	as, err := NewAccount(opt.User)
 	if err != nil {
 		return nil, err
@@ -60,6 +64,8 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 		log:    cmp.Or(opt.Log, slog.New(slog.DiscardHandler)),
 		stop:   make(chan context.Context),
 		done:   make(chan struct{}),
+
+		patience: p,
 	}
 	if err := s.start(ctx, opt); err != nil {
 		s.close()

@@ -317,6 +317,49 @@ func TestOwnerWithAnOddName(t *testing.T) {
 	}
 }
 
+func TestServerThatKeepsFailingIsGivenUp(t *testing.T) {
+	few := patience{first: time.Millisecond, longest: 10 * time.Millisecond, calm: time.Hour, failures: 2}
+	s, err := startWith(t.Context(), Options{DataDir: dataDir(t), BinDir: os.Getenv(binDir)}, few)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf := filepath.Join(s.layout.cluster, "postgresql.conf")
+	if err := s.layout.account.WriteFile(conf, []byte("work_mem = 'much'\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Err(); err != nil {
+		t.Errorf("a server that runs has failed: %v", err)
+	}
+	if err := syscall.Kill(s.serverPID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is not given up")
+	}
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "work_mem") {
+		t.Errorf("Err = %v", err)
+	}
+	if err := s.Stop(t.Context()); err == nil {
+		t.Error("Stop hides the failure")
+	}
+}
+
+func TestFolderThatTheServerCannotEnter(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root runs the server as another user")
+	}
+	closed := filepath.Join(dataDir(t), "closed")
+	if err := os.MkdirAll(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := attempt(t, filepath.Join(closed, "data"))
+	if err == nil || !strings.Contains(err.Error(), "can't enter "+closed+" ") {
+		t.Errorf("err = %v", err)
+	}
+}
+
 // TestKilledTarn has a process killed that runs a server, and starts the server anew.
 func TestKilledTarn(t *testing.T) {
 	dir := dataDir(t)

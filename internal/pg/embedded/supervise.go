@@ -7,12 +7,17 @@ import (
 	"time"
 )
 
-const (
-	firstWait   = 100 * time.Millisecond // before the server is started again; it doubles
-	longestWait = 10 * time.Second
-	calm        = time.Minute // a server that lived this long was well
-	maxFailures = 12          // in a row, about a minute
-)
+// patience says how often and when a server is started again.
+type patience struct {
+	first, longest time.Duration // waits before; they double
+	calm           time.Duration // a server that lived this long was well
+	failures       int           // in a row, after which it is given up
+}
+
+// usual is patience for about a minute.
+func usual() patience {
+	return patience{first: 100 * time.Millisecond, longest: 10 * time.Second, calm: time.Minute, failures: 12}
+}
 
 // supervise keeps a server process running until it is told to stop, or until the server keeps failing.
 func (s *Server) supervise(p *postmaster) {
@@ -24,14 +29,14 @@ func (s *Server) supervise(p *postmaster) {
 			s.err = p.stop(ctx)
 			return
 		}
-		if time.Since(started) > calm {
+		if time.Since(started) > s.patience.calm {
 			failures = 0
 		}
-		if failures == maxFailures {
+		if failures == s.patience.failures {
 			s.err = fmt.Errorf("PostgreSQL doesn't stay up: %w\n%s", p.err, s.logfile.since(0))
 			return
 		}
-		wait := min(firstWait<<failures, longestWait)
+		wait := min(s.patience.first<<failures, s.patience.longest)
 		s.log.Error("PostgreSQL ended by itself and is started again", "in", wait.String(), "error", p.err)
 		select {
 		case <-s.stop:
