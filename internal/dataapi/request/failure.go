@@ -13,7 +13,7 @@ import (
 // PostgREST reads its parameters with: what was wanted at one place adds up in the order of the attempts, a place
 // further on wins, and what comes before text that was accepted is forgotten.
 //
-// A failure isn't modified once it is made; nil is one that nothing is known of.
+// A failure isn't modified once it is made; nil is none.
 type failure struct {
 	pos      int
 	met      string   // what was met instead, quoted
@@ -47,9 +47,6 @@ func (f *failure) merge(later *failure) *failure {
 
 // String renders the failure.
 func (f *failure) String() string {
-	if f == nil {
-		return "unknown parse error"
-	}
 	var parts []string
 	if met := cmp.Or(f.refused, f.met); met != "" {
 		parts = append(parts, "unexpected "+met)

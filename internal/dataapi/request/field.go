@@ -145,7 +145,11 @@ func separated[T any](l *lexer, item func(*lexer) (T, bool), separator func(*lex
 	if !ok {
 		return nil, false
 	}
-	items := []T{value}
+	return more(l, []T{value}, item, separator)
+}
+
+// more is separated after the first item.
+func more[T any](l *lexer, items []T, item func(*lexer) (T, bool), separator func(*lexer) bool) ([]T, bool) {
 	for first := true; ; first = false {
 		m := l.mark()
 		if !separator(l) {
@@ -154,7 +158,8 @@ func separated[T any](l *lexer, item func(*lexer) (T, bool), separator func(*lex
 			}
 			return items, l.pos == m.pos
 		}
-		if value, ok = item(l); !ok {
+		value, ok := item(l)
+		if !ok {
 			return nil, false
 		}
 		items = append(items, value)

@@ -212,20 +212,12 @@ func (l *lexer) name() (string, bool) {
 
 // dashed accepts parts joined by dashes that don't start an arrow.
 func (l *lexer) dashed(part func(*lexer) (string, bool)) (string, bool) {
-	s, ok := part(l)
-	for first := true; ok; first = false {
-		m := l.mark()
-		if !l.dash() {
-			if first {
-				l.failure = m.failure.merge(l.failure)
-			}
-			break
-		}
-		var next string
-		next, ok = part(l)
-		s += "-" + next
+	first, ok := part(l)
+	if !ok || l.next() != '-' && !l.trace {
+		return first, ok
 	}
-	return s, ok
+	parts, ok := more(l, []string{first}, part, (*lexer).dash)
+	return strings.Join(parts, "-"), ok
 }
 
 func (l *lexer) dash() bool {

@@ -9,8 +9,14 @@ import (
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
-// maxDepth bounds how deep embeds and trees of filters may be nested.
-const maxDepth = 100
+const (
+	// maxDepth bounds how deep embeds and trees of filters may be nested.
+	maxDepth = 100
+	// maxExplained is the length of a text up to which a client is told why it can't be read, and maxShown how much
+	// is shown of one that is longer.
+	maxExplained = 64 << 10
+	maxShown     = 100
+)
 
 // lexer is a place in the text of a parameter. Its methods, here and in the files named for what they read, accept
 // some text and move on, or answer false. One that fails where it started leaves room for an alternative; one that
@@ -26,6 +32,15 @@ type lexer struct {
 	tooDeep bool
 	trace   bool
 	failure *failure // what has been found wanting since text was last accepted
+
+	lastParen, lastColon int // where the last ones of the text are
+}
+
+func newLexer(text string, trace bool) *lexer {
+	return &lexer{
+		text: text, trace: trace,
+		lastParen: strings.LastIndexByte(text, '('), lastColon: strings.LastIndexByte(text, ':'),
+	}
 }
 
 // parse reads a text by a rule. What the text is completes the error "failed to parse …".
@@ -35,25 +50,28 @@ func parse[T any](what, text string, rule func(*lexer) (T, bool)) (T, error) {
 
 // parseAs is parse of a text that is shown to the client as another.
 func parseAs[T any](what, shown, text string, rule func(*lexer) (T, bool)) (T, error) {
-	l := lexer{text: text}
-	value, ok := rule(&l)
+	l := newLexer(text, false)
+	value, ok := rule(l)
 	if ok {
 		return value, nil
 	}
-	l = lexer{text: text, trace: true}
-	_, _ = rule(&l)
-	return value, l.fault("failed to parse " + what + " (" + shown + ")")
-}
-
-func (l *lexer) fault(message string) error {
-	at, details := l.pos, l.failure.String()
+	if len(text) > maxExplained {
+		return value, l.fault(what, strings.ToValidUTF8(shown[:maxShown], "")+"…", l.pos, "what is wrong with so long a text isn't looked into")
+	}
+	l = newLexer(text, true)
+	_, _ = rule(l)
 	switch {
 	case l.tooDeep:
-		details = "nested in more than " + strconv.Itoa(maxDepth) + " levels"
-	case l.failure != nil:
-		at = l.failure.pos
+		return value, l.fault(what, shown, l.pos, "nested in more than "+strconv.Itoa(maxDepth)+" levels")
+	case l.failure == nil:
+		return value, l.fault(what, shown, l.pos, "unknown parse error")
 	}
-	return fault.New(fault.Invalid, "PGRST100", `"`+message+`" `+place(l.text, at)).WithDetails(details)
+	return value, l.fault(what, shown, l.failure.pos, l.failure.String())
+}
+
+func (l *lexer) fault(what, shown string, pos int, details string) error {
+	message := `"failed to parse ` + what + " (" + shown + `)" ` + place(l.text, pos)
+	return fault.New(fault.Invalid, "PGRST100", message).WithDetails(details)
 }
 
 // mark is a place to come back to and what was found wanting up to it.
@@ -156,11 +174,11 @@ func (l *lexer) accept(n int) bool {
 	return true
 }
 
-// absent tells that an alternative isn't worth trying, since what it can't do without is nowhere in the text. When the
-// failure of every alternative is recorded, all are.
-func (l *lexer) absent(c byte) bool {
-	return !l.trace && strings.IndexByte(l.text[l.pos:], c) < 0
-}
+// noParen tells that no parenthesis follows anywhere, so that there is no need to try what has one, unless all that
+// fails is to be recorded. So with noColon.
+func (l *lexer) noParen() bool { return !l.trace && l.pos > l.lastParen }
+
+func (l *lexer) noColon() bool { return !l.trace && l.pos > l.lastColon }
 
 // enter goes down a level of nesting, unless there are too many; leave goes up.
 func (l *lexer) enter() bool {

@@ -8,7 +8,7 @@ func (l *lexer) orderTerms() ([]OrderTerm, bool) {
 // orderTerm reads relation(field) or field, with direction and place of nulls.
 func (l *lexer) orderTerm() (OrderTerm, bool) {
 	l.space()
-	if !l.absent('(') {
+	if !l.noParen() {
 		m := l.mark()
 		if t, ok := l.relatedTerm(); ok {
 			return t, true

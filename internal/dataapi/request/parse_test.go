@@ -1,7 +1,11 @@
 package request
 
 import (
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -246,6 +250,59 @@ func TestHeaders(t *testing.T) {
 	if r = parseRequest(t, "GET", "/t"); r.Content != media.Of(media.JSON) || !cmp.Equal(r.Accept, []media.Type{media.Of(media.Any)}) {
 		t.Errorf("without headers: %v, %v", r.Content, r.Accept)
 	}
+}
+
+// TestHostile holds that the time to read a large query or body grows with its size, not with its square.
+func TestHostile(t *testing.T) {
+	t.Parallel()
+	const n = 100_000
+	many := strings.Repeat
+	for name, in := range map[string]Input{
+		"items":         input("GET", "/t?select="+many("a,", n)+"a"),
+		"item":          input("GET", "/t?select="+many("a-", n)+"a"),
+		"aliases":       input("GET", "/t?select="+many("a:b(c),", n)+"a"),
+		"names":         input("GET", "/t?select="+many("a", n)),
+		"path":          input("GET", "/t?select=a"+many("->b", n)),
+		"orders":        input("GET", "/t?order="+many("a,", n)+"r(a)"),
+		"bad item":      input("GET", "/t?select="+many("a-", n)+"!"),
+		"spaces":        input("GET", "/t?select="+many("%20", n)+"!"),
+		"open quotes":   input("GET", "/t?a=in.("+many("%22%5C%22,", n)),
+		"open arrays":   input("GET", "/t?or=("+many("a.cs.%7Ba,", n)),
+		"conditions":    input("GET", "/t?or=("+many("a.eq.1,", n)+"a.eq.1)"),
+		"parameters":    input("GET", "/t?"+many("a=eq.1&", n)),
+		"not decodable": input("GET", "/t?a=eq."+many("%", n)),
+		"levels":        input("GET", "/t?a"+many(".a", n)+"=eq.1"),
+		"rows":          {Method: "POST", Path: "/t", Body: []byte("[{}" + many(",{}", n) + "]")},
+		"keys":          {Method: "POST", Path: "/t", Body: []byte("[{" + manyKeys(n, 0, 1) + "},{" + manyKeys(n, n-1, -1) + "}]")},
+		"csv":           {Method: "POST", Path: "/t", Header: map[string][]string{"Content-Type": {"text/csv"}}, Body: []byte(many("a,", n) + "a\n" + many("\"\",", n) + "\n")},
+		"form":          {Method: "POST", Path: "/t", Header: map[string][]string{"Content-Type": {"application/x-www-form-urlencoded"}}, Body: []byte(many("a=1&b&", n))},
+		"limits":        input("GET", "/t?"+manyLimits(n)),
+	} {
+		start := time.Now()
+		_, err := Parse(in, Options{Schemas: []string{"s"}})
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("%s: %v", name, took)
+		}
+		if err != nil && len(err.Error()) > 1000 {
+			t.Errorf("%s: the error repeats %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+func manyKeys(n, from, step int) string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = `"` + strconv.Itoa(from+i*step) + `":1`
+	}
+	return strings.Join(keys, ",")
+}
+
+func manyLimits(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d.limit=1&", i)
+	}
+	return b.String()
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -12,7 +12,7 @@ func (l *lexer) selectItems() ([]SelectItem, bool) {
 }
 
 func (l *lexer) selectItem() (SelectItem, bool) {
-	if l.absent('(') {
+	if l.noParen() {
 		return l.selectField()
 	}
 	for _, head := range [...]func(*lexer) (SelectRelation, bool){(*lexer).spreadHead, (*lexer).relationHead} {
@@ -68,7 +68,7 @@ func (l *lexer) relationHead() (SelectRelation, bool) {
 
 // alias reads a name and the colon after it, if they are there.
 func (l *lexer) alias() string {
-	if l.absent(':') {
+	if l.noColon() {
 		return ""
 	}
 	m := l.mark()
@@ -119,7 +119,7 @@ func (l *lexer) selectField() (SelectItem, bool) {
 		return SelectField{Field: Field{Name: "*"}}, true
 	}
 	l.back(m)
-	if !l.absent('(') {
+	if !l.noParen() {
 		m = l.mark()
 		if f, ok := l.countAll(); ok {
 			return f, true

@@ -8,7 +8,10 @@ import (
 
 // windows are the intervals of limit and offset parameters by the level that they are for: its path with limit at
 // the end, as the client wrote it.
-type windows []levelWindow
+type windows struct {
+	list  []levelWindow
+	index map[string]int // of a level in list
+}
 
 type levelWindow struct {
 	level    string
@@ -17,15 +20,15 @@ type levelWindow struct {
 
 // readWindows collects limits and offsets. Of several of one level the last counts, and one that is no number is as
 // good as none; but an offset with a limit that is none is taken for a mistake.
-func readWindows(pairs []pair) windows {
-	var all windows
+func readWindows(pairs []pair) *windows {
+	all := &windows{}
 	for _, p := range pairs {
 		if p.hasValue && roleOf(p.name) == limitRole {
 			limit, ok := number(p.value)
 			all.set(p.name, firstRows(limit, ok))
 		}
 	}
-	limited := len(all)
+	limited := len(all.list)
 	for _, p := range pairs {
 		if p.hasValue && roleOf(p.name) == offsetRole {
 			offset, _ := number(p.value)
@@ -44,44 +47,44 @@ func firstRows(limit int64, ok bool) interval {
 }
 
 func (w *windows) set(level string, i interval) {
-	for at := range *w {
-		if (*w)[at].level == level {
-			(*w)[at].interval = i
-			return
-		}
+	if at, ok := w.index[level]; ok {
+		w.list[at].interval = i
+		return
 	}
-	*w = append(*w, levelWindow{level, i})
+	if w.index == nil {
+		w.index = make(map[string]int)
+	}
+	w.index[level] = len(w.list)
+	w.list = append(w.list, levelWindow{level, i})
 }
 
 // setOffset moves the interval of a level, if it is among those limited by a limit parameter.
 func (w *windows) setOffset(level string, offset int64, limited int) {
-	for at := range (*w)[:limited] {
-		if i := &(*w)[at].interval; (*w)[at].level == level {
-			var limit int64
-			if i.bounded {
-				limit = i.limit()
-			}
-			*i = rows(offset, limit)
-			return
-		}
+	at, ok := w.index[level]
+	if !ok || at >= limited {
+		w.set(level, interval{lower: offset})
+		return
 	}
-	w.set(level, interval{lower: offset})
+	i := &w.list[at].interval
+	var limit int64
+	if i.bounded {
+		limit = i.limit()
+	}
+	*i = rows(offset, limit)
 }
 
 // root returns the interval of the root.
-func (w windows) root() interval {
-	for _, l := range w {
-		if l.level == "limit" {
-			return l.interval
-		}
+func (w *windows) root() interval {
+	if at, ok := w.index["limit"]; ok {
+		return w.list[at].interval
 	}
 	return interval{}
 }
 
 // embeds returns the ranges of the embeds.
-func (w windows) embeds() ([]EmbedRange, error) {
+func (w *windows) embeds() ([]EmbedRange, error) {
 	var out []EmbedRange
-	for _, l := range w {
+	for _, l := range w.list {
 		if l.level == "limit" {
 			continue
 		}
