@@ -1,4 +1,4 @@
 BEGIN;
-SELECT set_config('search_path', '"api", "public"', true), set_config('role', :'role', true), set_config('request.jwt.claims', '{"role":"bench"}', true), set_config('request.method', 'GET', true), set_config('request.path', '/x', true), set_config('request.headers', '{"accept":"*/*","host":"127.0.0.1"}', true), set_config('request.cookies', '{}', true);
+SELECT set_config('search_path', '"api", "public"', true), set_config('role', :role, true), set_config('request.jwt.claims', '{"role":"bench"}', true), set_config('request.method', 'GET', true), set_config('request.path', '/x', true), set_config('request.headers', '{"accept":"*/*","host":"127.0.0.1"}', true), set_config('request.cookies', '{}', true);
 WITH s AS (INSERT INTO "api"."logs"("level", "msg") SELECT b.level, b.msg FROM (SELECT '{"msg":"hello world","level":3}'::json AS j) p, LATERAL (SELECT level, msg FROM json_to_record(p.j) AS _(level integer, msg text)) b RETURNING "api"."logs".*) SELECT NULL::bigint, count(t), COALESCE(json_agg(t), '[]'), NULLIF(current_setting('response.headers', true), ''), NULLIF(current_setting('response.status', true), '') FROM (SELECT s.* FROM s) t;
 COMMIT;
