@@ -3,7 +3,7 @@
 set -euo pipefail
 
 found() {
-  [[ -n ${TARN_POSTGRES_BIN:-} ]] || command -v postgres >/dev/null ||
+  [[ -n ${TARN_POSTGRES_BIN:-}${TARN_TEST_POSTGRES_BIN:-} ]] || command -v postgres >/dev/null ||
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ||
     compgen -G '/usr/pgsql-*/bin/postgres' >/dev/null ||
     compgen -G '/opt/homebrew/opt/postgresql@*/bin/postgres' >/dev/null ||
