@@ -21,7 +21,7 @@ func rolesQuery(version int) string {
 	}
 	return strings.Replace(`WITH RECURSIVE elevated AS (
   SELECT r.oid FROM pg_roles r
-  WHERE r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
+  WHERE r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolname = 'pg_database_owner'
     OR r.oid = (SELECT d.datdba FROM pg_database d WHERE d.datname = current_database())
   UNION
   SELECT m.member FROM pg_auth_members m JOIN elevated e ON e.oid = m.roleid
