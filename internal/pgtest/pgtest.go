@@ -57,6 +57,19 @@ func (db *DB) Exec(t testing.TB, sql string) {
 	run(t, db.URL, sql)
 }
 
+// Needs skips the test when a server that was named doesn't have an extension. The private server must have it.
+func (db *DB) Needs(t testing.TB, extension string) {
+	t.Helper()
+	var there bool
+	const query = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)"
+	if err := db.Conn(t).QueryRow(context.Background(), query, extension).Scan(&there); err != nil {
+		t.Fatal(err)
+	}
+	if !there && os.Getenv("TARN_TEST_POSTGRES") != "" {
+		t.Skipf("the server has no extension %s", extension)
+	}
+}
+
 // Conn returns a connection of the superuser, which is closed when the test ends.
 func (db *DB) Conn(t testing.TB) *pgx.Conn {
 	t.Helper()

@@ -46,5 +46,6 @@ func TestRoleLogsIn(t *testing.T) {
 
 func TestExtensionIsThere(t *testing.T) {
 	db := pgtest.New(t)
+	db.Needs(t, "databricks_auth")
 	db.Exec(t, "CREATE EXTENSION databricks_auth")
 }

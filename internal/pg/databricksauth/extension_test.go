@@ -20,6 +20,7 @@ const since16 = 160000
 func setup(t *testing.T) (db *pgtest.DB, conn *pgx.Conn, owner string) {
 	t.Helper()
 	db = pgtest.New(t)
+	db.Needs(t, "databricks_auth")
 	owner = db.Role(t, "LOGIN CREATEROLE CREATEDB")
 	db.Exec(t, `ALTER DATABASE "`+db.Name+`" OWNER TO "`+owner+`"`)
 	t.Cleanup(func() { db.Exec(t, `ALTER DATABASE "`+db.Name+`" OWNER TO CURRENT_USER`) })
