@@ -72,16 +72,14 @@ func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Pl
 	}
 }
 
-// headersJSON is an object of names and values. Of several values of one name the first counts.
+// headersJSON is an object of names and values. Of several values of one name the last counts.
 func headersJSON(headers []request.Header) string {
 	if len(headers) == 0 {
 		return "{}"
 	}
 	object := make(map[string]string, len(headers))
 	for _, h := range headers {
-		if _, ok := object[h.Name]; !ok {
-			object[h.Name] = strings.ToValidUTF8(h.Value, "\uFFFD")
-		}
+		object[h.Name] = strings.ToValidUTF8(h.Value, "\uFFFD")
 	}
 	out, err := json.Marshal(object)
 	if err != nil { // strings always encode

@@ -93,6 +93,9 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return nil, err
 	}
+	if r.Host != "" {
+		r.Header.Set("Host", r.Host) // which net/http takes out, and request.headers has
+	}
 	req, err := request.Parse(request.Input{
 		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: body,
 	}, opt)

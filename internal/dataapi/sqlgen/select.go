@@ -125,29 +125,15 @@ func (w *writer) aggregate(a request.Aggregate, cast string, operand func()) {
 	})
 }
 
-// cast writes a cast to a type that the client names. The parser lets only letters, digits, spaces, _ and $ into the
-// name; it can't be quoted, since quoted names have none of the grammar's aliases, such as int or double precision.
+// cast writes a cast to a type that the client names.
 func (w *writer) cast(to string, operand func()) {
-	if !castable(to) {
+	if to == "" {
 		operand()
 		return
 	}
 	w.raw("CAST(")
 	operand()
-	w.raw(" AS ", to, ")")
-}
-
-func castable(name string) bool {
-	for _, r := range name {
-		if !isTypeNameRune(r) {
-			return false
-		}
-	}
-	return name != ""
-}
-
-func isTypeNameRune(r rune) bool {
-	return r == '_' || r == ' ' || r == '$' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80
+	w.raw(" AS ", typeName(to), ")")
 }
 
 // from writes the FROM clause with the implicit join of a junction.
