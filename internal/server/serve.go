@@ -81,10 +81,29 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		}
 		defer own.stop()
 		dbs.URL, dbs.Prepare = own.authenticatorURL, own.prepare
+		var end context.CancelCauseFunc
+		ctx, end = context.WithCancelCause(ctx)
+		defer end(nil)
+		go own.watch(ctx, end)
 	}
 	defer dbs.Close()
-	return serveLakebase(ctx, opt, dbs, keys, stats)
+	if err := serveLakebase(ctx, opt, dbs, keys, stats); err != nil {
+		return err
+	}
+	var down *postgresDownError
+	if errors.As(context.Cause(ctx), &down) {
+		return down
+	}
+	return nil
 }
+
+// postgresDownError says that PostgreSQL ended and could not be started again.
+type postgresDownError struct{ cause error }
+
+func (e *postgresDownError) Error() string { return "PostgreSQL does not run: " + e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *postgresDownError) Unwrap() error { return e.cause }
 
 func newAuthenticator(keys *token.Keyring, issuers []token.IssuerConfig, stats *token.Stats) (auth.Authenticator, error) {
 	sources := token.Sources{keys}
@@ -187,6 +206,17 @@ func startEmbedded(ctx context.Context, opt ServeOptions) (*embeddedServer, erro
 		}
 	}
 	return own, nil
+}
+
+// watch ends the lakebase when its PostgreSQL is gone for good.
+func (s *embeddedServer) watch(ctx context.Context, end context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case <-s.Done():
+		if err := s.Err(); err != nil {
+			end(&postgresDownError{err})
+		}
+	}
 }
 
 func (s *embeddedServer) stop() {
