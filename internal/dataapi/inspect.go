@@ -64,6 +64,9 @@ func (v *visit) inspect(ctx context.Context, req *request.Request, p *plan.Inspe
 	}
 	in := v.document(p.Schema)
 	in.SchemaDescription = description
+	if follow { // as the caller names types, whose search path this is
+		in.SearchPath = append([]string{p.Schema}, v.state.cfg.ExtraSearchPath...)
+	}
 	for id, rel := range v.state.cache.Relations {
 		if id.Schema == p.Schema && (!follow || relations[id.Name]) {
 			in.Relations = append(in.Relations, rel)
@@ -92,6 +95,7 @@ func (v *visit) document(schemaName string) openapi.Input {
 		Cache:          v.state.cache,
 		Host:           cfg.ServerHost,
 		Port:           cfg.ServerPort,
+		BasePath:       v.mount.Base,
 		ProxyURI:       cfg.OpenAPIProxyURI,
 		SecurityActive: cfg.OpenAPISecurity,
 	}
