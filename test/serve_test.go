@@ -57,6 +57,7 @@ func TestServeSurvives(t *testing.T) {
 		if postmaster(t, address) == pid {
 			t.Error("it is the same process")
 		}
+		compareRows(t, s.eventually(t, firstQuery, bearer), want)
 	})
 	t.Run("Tarn killed", func(t *testing.T) {
 		s.kill(t)
@@ -73,7 +74,16 @@ func TestServeSurvives(t *testing.T) {
 // postmaster returns the process of the server.
 func postmaster(t testing.TB, a embedded.Address) int {
 	t.Helper()
-	out, err := exec.Command("psql", "-XAtc", "SELECT pg_read_file('postmaster.pid', 0, 10)", a.URL("postgres")).CombinedOutput()
+	var (
+		out []byte
+		err error
+	)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		out, err = exec.Command("psql", "-XAtc", "SELECT pg_read_file('postmaster.pid', 0, 10)", a.URL("postgres")).CombinedOutput()
+		if err == nil { // it may be about to be started again
+			break
+		}
+	}
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // version is set when the binary is built.
-var version = "dev" //nolint:gochecknoglobals // the linker sets it
+var version = "dev"
 
 // commands are what tarn can do.
 type commands struct {

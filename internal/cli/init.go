@@ -39,8 +39,7 @@ func (c *psqlCommand) Run(e *env) error {
 	cmd := exec.CommandContext(e.ctx, program, append([]string{"-d", address.OwnerURL(c.Database)}, args...)...) //nolint:gosec // it is the user's own command line
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, e.stdout, e.stderr
 	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return quiet{exit.ExitCode()}
 	}
 	return err

@@ -32,15 +32,16 @@ func (st *state) cors(w http.ResponseWriter, r *http.Request) bool {
 		h.Set("Access-Control-Expose-Headers", corsExposed)
 		return false
 	}
-	headers := "Authorization"
+	var headers strings.Builder
+	headers.WriteString("Authorization")
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		for name := range strings.SplitSeq(asked, ",") {
-			headers += ", " + strings.TrimSpace(name)
+			headers.WriteString(", " + strings.TrimSpace(name))
 		}
 	}
-	headers += ", Accept, Accept-Language, Content-Language"
+	headers.WriteString(", Accept, Accept-Language, Content-Language")
 	h.Set("Access-Control-Allow-Methods", corsMethods)
-	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Allow-Headers", headers.String())
 	h.Set("Access-Control-Max-Age", corsMaxAge)
 	w.WriteHeader(http.StatusOK)
 	return true

@@ -99,11 +99,9 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{})}
 	e.state.Store(e.newState(cfg, authenticator, nil))
-	e.done.Add(1)
-	go func() {
-		defer e.done.Done()
+	e.done.Go(func() {
 		e.maintain(run)
-	}()
+	})
 	return e, nil
 }
 

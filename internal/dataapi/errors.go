@@ -62,8 +62,7 @@ func postgresError(e *pgconn.PgError) reply.PostgresError {
 
 // connectDetails tells why a connection failed, without the address that the driver's text has.
 func connectDetails(err error) any {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pgErr.Message
 	}
 	var op *net.OpError

@@ -218,11 +218,9 @@ func (e *Engine) startListening(ctx context.Context, cfg *config.DataAPI) {
 			}
 		},
 	}
-	e.done.Add(1)
-	go func() {
-		defer e.done.Done()
+	e.done.Go(func() {
 		l.Run(ctx)
-	}()
+	})
 	t := time.NewTimer(listenWait)
 	defer t.Stop()
 	select {

@@ -250,8 +250,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		buf = make([]byte, 0, r.ContentLength+1)
 	}
 	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), buf)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge
 	}
 	if err != nil {

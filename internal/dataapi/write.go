@@ -76,8 +76,7 @@ func (e *Engine) logFault(r *http.Request, f *fault.Error) {
 		return
 	}
 	level := slog.LevelError
-	var pgErr *pgconn.PgError
-	if errors.As(f.Cause, &pgErr) {
+	if _, ok := errors.AsType[*pgconn.PgError](f.Cause); ok {
 		level = slog.LevelWarn
 	}
 	e.opt.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,

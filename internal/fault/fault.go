@@ -89,8 +89,7 @@ func (e *Error) WithCause(cause error) *Error {
 
 // From returns the fault inside err, or an internal one with err as its cause.
 func From(err error) *Error {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f
 	}
 	return &Error{Kind: Internal, Code: strconv.Itoa(int(Internal)), Message: "Internal error", Cause: err}

@@ -44,7 +44,7 @@ func OpenPool(ctx context.Context, opt PoolOptions) (*Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection string: %w", err)
 	}
-	cfg.MaxConns = int32(max(1, min(opt.Size, 10_000))) //nolint:gosec // bounded
+	cfg.MaxConns = int32(max(1, min(opt.Size, 10_000)))
 	cfg.MinConns = 0
 	if opt.MaxLifetime > 0 {
 		cfg.MaxConnLifetime = opt.MaxLifetime

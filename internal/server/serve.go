@@ -90,8 +90,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 	if err := serveLakebase(ctx, opt, dbs, keys, stats); err != nil {
 		return err
 	}
-	var down *postgresDownError
-	if errors.As(context.Cause(ctx), &down) {
+	if down, ok := errors.AsType[*postgresDownError](context.Cause(ctx)); ok {
 		return down
 	}
 	return nil

@@ -55,7 +55,7 @@ func session(role string, more ...schema.Setting) exec.Session {
 	}, more...)}
 }
 
-var rowColumns = &sqlgen.Columns{Total: 0, Page: 1, Body: 2, Headers: 3, Status: 4, Location: 5, Inserted: 6, Count: 7}
+var rowColumns = sqlgen.Columns{Total: 0, Page: 1, Body: 2, Headers: 3, Status: 4, Location: 5, Inserted: 6, Count: 7}
 
 // query is a statement with the columns of a row, whose body is an expression over items.
 func query(body string, readOnly bool) *sqlgen.Query {

@@ -11,14 +11,14 @@ import (
 )
 
 // formats are the formats of a row's columns: all text but the body.
-func formats(c *sqlgen.Columns) []int16 {
+func formats(c sqlgen.Columns) []int16 {
 	f := make([]int16, c.Count)
 	f[c.Body] = 1
 	return f
 }
 
 // rowReader reads the one row of a query. Of none, as an empty update gives, the zero row stays.
-func (r *Result) rowReader(c *sqlgen.Columns) func(*pgconn.ResultReader) {
+func (r *Result) rowReader(c sqlgen.Columns) func(*pgconn.ResultReader) {
 	return func(rr *pgconn.ResultReader) {
 		for rr.NextRow() {
 			v := rr.Values()

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/pgtest"
 )
 
 func TestLoadColumns(t *testing.T) {
@@ -79,6 +80,19 @@ func TestLoadColumns(t *testing.T) {
 	}
 	if c, ok := things.Column("tags"); !ok || c.Name != "tags" {
 		t.Errorf("column tags is %v, %v", c, ok)
+	}
+}
+
+// TestLoadVirtualColumns: what a column computes is no default, also where it isn't stored.
+func TestLoadVirtualColumns(t *testing.T) {
+	db := pgtest.New(t)
+	if conn := db.Conn(t); conn.PgConn().ParameterStatus("server_version") < "18" {
+		t.Skip("PostgreSQL before 18 has no virtual columns")
+	}
+	db.Exec(t, "CREATE SCHEMA api; CREATE TABLE api.things (id int, doubled int GENERATED ALWAYS AS (id * 2) VIRTUAL)")
+	doubled, ok := loadOn(t, db.Conn(t)).Relations[id("things")].Column("doubled")
+	if !ok || doubled.Default != "" {
+		t.Errorf("column is %v", doubled)
 	}
 }
 

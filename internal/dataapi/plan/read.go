@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/tarn-data/tarn/internal/dataapi/request"
@@ -72,13 +73,13 @@ func (b *treeBuilder) addChildren(n *Node) {
 // checkPaths finds the node of every parameter that names an embed, before anything else can fail.
 func (b *treeBuilder) checkPaths() error {
 	q := &b.req.Query
-	for i := len(q.Filters) - 1; i >= 0; i-- {
-		if _, err := b.find(q.Filters[i].Path); err != nil {
+	for _, v := range slices.Backward(q.Filters) {
+		if _, err := b.find(v.Path); err != nil {
 			return err
 		}
 	}
-	for i := len(q.Orders) - 1; i >= 0; i-- {
-		if _, err := b.find(q.Orders[i].Path); err != nil {
+	for _, v := range slices.Backward(q.Orders) {
+		if _, err := b.find(v.Path); err != nil {
 			return err
 		}
 	}
@@ -89,8 +90,8 @@ func (b *treeBuilder) checkPaths() error {
 			}
 		}
 	}
-	for i := len(q.Logic) - 1; i >= 0; i-- {
-		if _, err := b.find(q.Logic[i].Path); err != nil {
+	for _, v := range slices.Backward(q.Logic) {
+		if _, err := b.find(v.Path); err != nil {
 			return err
 		}
 	}
@@ -251,8 +252,8 @@ func (b *treeBuilder) addFilters() error {
 
 // addOrders puts orders on their nodes; of several for one node the first counts.
 func (b *treeBuilder) addOrders() error {
-	for i := len(b.req.Query.Orders) - 1; i >= 0; i-- {
-		o := b.req.Query.Orders[i]
+	for _, o := range slices.Backward(b.req.Query.Orders) {
+
 		n, err := b.find(o.Path)
 		if err != nil {
 			return err
@@ -374,9 +375,9 @@ func (b *treeBuilder) addAliases() error {
 
 // pathAlias is the last key of a JSON path, or the column's name where there is none.
 func pathAlias(f Field) string {
-	for i := len(f.Path) - 1; i >= 0; i-- {
-		if !f.Path[i].Index {
-			return f.Path[i].Key
+	for _, v := range slices.Backward(f.Path) {
+		if !v.Index {
+			return v.Key
 		}
 	}
 	return f.Name

@@ -165,8 +165,7 @@ func TestHiddenRelationships(t *testing.T) {
 }
 
 func codeOf(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.Code
 	}
 	return ""

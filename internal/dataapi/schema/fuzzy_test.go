@@ -76,7 +76,7 @@ func FuzzFuzzySet(f *testing.F) {
 		words := strings.Split(list, ",")
 		set := newFuzzySet(words)
 		for _, w := range words {
-			if got, ok := set.closest(w, 1); !ok || strings.ToLower(got) != strings.ToLower(w) {
+			if got, ok := set.closest(w, 1); !ok || !strings.EqualFold(got, w) {
 				t.Errorf("closest to %q itself is %q, %v", w, got, ok)
 			}
 		}

@@ -1,5 +1,7 @@
 package schema
 
+import "maps"
+
 import "github.com/tarn-data/tarn/internal/dataapi/media"
 
 // withBuiltinHandlers adds the handlers of any row that are always there, unless the database has its own.
@@ -11,8 +13,6 @@ func withBuiltinHandlers(own map[HandlerKey]ResolvedHandler) map[HandlerKey]Reso
 		{Media: media.Of(media.CSV)}:     {Handler{Kind: HandleCSV}, media.Of(media.CSV)},
 		{Media: media.Of(media.GeoJSON)}: {Handler{Kind: HandleGeoJSON}, media.Of(media.GeoJSON)},
 	}
-	for k, h := range own {
-		out[k] = h
-	}
+	maps.Copy(out, own)
 	return out
 }

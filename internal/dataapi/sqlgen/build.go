@@ -44,7 +44,7 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w.render(p.Handler, nil)
 	w.raw(", ", guc)
 	w.raw(" FROM (SELECT * FROM ", plan.SourceName, ") _postgrest_t")
-	q := &Query{Main: w.statement(), Columns: readColumns, Explained: explained, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
+	q := &Query{Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
 	if prefer.Count == request.Planned || prefer.Count == request.Estimated {
 		c := &writer{}
 		c.raw("EXPLAIN (FORMAT JSON) ")
@@ -83,7 +83,7 @@ func buildMutate(p *plan.Mutate, prefer request.Prefer) *Query {
 		w.read(p.Tree)
 	}
 	w.raw(") _postgrest_t")
-	return &Query{Main: w.statement(), Columns: writtenColumns, Explained: explained, RoleBound: p.Tree.DependsOnRole()}
+	return &Query{Main: w.statement(), Columns: writtenColumns(), Explained: explained, RoleBound: p.Tree.DependsOnRole()}
 }
 
 func buildCall(p *plan.Call, prefer request.Prefer, opt Options) *Query {
@@ -103,7 +103,7 @@ func buildCall(p *plan.Call, prefer request.Prefer, opt Options) *Query {
 	w.read(p.Tree)
 	w.raw(") _postgrest_t")
 	return &Query{
-		Main: w.statement(), Columns: readColumns, Explained: explained, ReadOnly: p.ReadOnly, RoleBound: p.Tree.DependsOnRole(),
+		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: p.ReadOnly, RoleBound: p.Tree.DependsOnRole(),
 		CallsVolatile: !p.ReadOnly,
 		Isolation:     p.Routine.Isolation, Settings: p.Routine.Settings,
 	}

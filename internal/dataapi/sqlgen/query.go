@@ -26,7 +26,7 @@ type Arg struct {
 // Query is what a plan needs of the database.
 type Query struct {
 	Main          Statement
-	Columns       *Columns
+	Columns       Columns
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
 	ReadOnly      bool
@@ -51,10 +51,13 @@ type Row struct {
 // since it may be a bytea.
 type Columns struct{ Total, Page, Location, Body, Headers, Status, Inserted, Count int }
 
-var (
-	readColumns    = &Columns{Total: 0, Page: 1, Location: -1, Body: 2, Headers: 3, Status: 4, Inserted: -1, Count: 5}
-	writtenColumns = &Columns{Total: 0, Page: 1, Location: 2, Body: 3, Headers: 4, Status: 5, Inserted: 6, Count: 7}
-)
+func readColumns() Columns {
+	return Columns{Total: 0, Page: 1, Location: -1, Body: 2, Headers: 3, Status: 4, Inserted: -1, Count: 5}
+}
+
+func writtenColumns() Columns {
+	return Columns{Total: 0, Page: 1, Location: 2, Body: 3, Headers: 4, Status: 5, Inserted: 6, Count: 7}
+}
 
 // Options are the settings that decide how SQL is made.
 type Options struct {
