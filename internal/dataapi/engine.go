@@ -27,9 +27,12 @@ type Options struct {
 	Authenticator func(*config.DataAPI) (auth.Authenticator, error)
 	// RefuseElevated makes the engine refuse to act as roles with more than a user's rights.
 	RefuseElevated bool
-	MaxBody        int64         // bytes of a request's body at most
-	Timeout        time.Duration // of a request; 0 for none
-	Log            *slog.Logger
+	// HealMisses makes a request for what the snapshot doesn't have look whether it is there by now. That is for callers
+	// who are known: each may have the snapshot loaded, if not often.
+	HealMisses bool
+	MaxBody    int64         // bytes of a request's body at most
+	Timeout    time.Duration // of a request; 0 for none
+	Log        *slog.Logger
 }
 
 // Engine serves one database. It is safe for concurrent use.

@@ -104,7 +104,7 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	}
 	v.timing.end("parse")
 	answer, err := v.answer(ctx, req)
-	if stale(err) && v.engine.refresh(ctx, v.state) {
+	if v.stale(err) && v.engine.refresh(ctx, v.state) {
 		// The schema has changed since the snapshot was made; nothing was committed, so it can be tried anew.
 		v.state = v.engine.state.Load()
 		answer, err = v.answer(ctx, req)
@@ -276,13 +276,20 @@ func readAll(r io.Reader, buf []byte) ([]byte, error) {
 }
 
 // stale tells whether an error may come of a snapshot that is behind the database's schema.
-func stale(err error) bool {
-	var pgErr *pgconn.PgError
-	if !errors.As(err, &pgErr) {
+func (v *visit) stale(err error) bool {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pgErr.Code {
+		case "42703", "42P01", "42883", "42704", "3F000": // undefined column, table, function, object, schema
+			return true
+		}
 		return false
 	}
-	switch pgErr.Code {
-	case "42703", "42P01", "42883", "42704", "3F000": // undefined column, table, function, object, schema
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || !v.engine.opt.HealMisses {
+		return false
+	}
+	switch f.Code {
+	case "PGRST200", "PGRST202", "PGRST204", "PGRST205": // no relationship, routine, column, relation
 		return true
 	}
 	return false
