@@ -22,7 +22,7 @@ var mayImport = map[string]string{
 	"cmd/tarn": "cli",
 
 	"cli":    "server config dataapi token fault pg pg/databricksauth pg/embedded",
-	"server": "config auth dataapi fault pg pg/databricksauth pg/embedded token",
+	"server": "accesslog config auth dataapi fault pg pg/databricksauth pg/embedded token",
 
 	"dataapi": "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -39,6 +39,7 @@ var mayImport = map[string]string{
 	"dataapi/openapi":    "dataapi/schema",
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
 
+	"accesslog":      "",
 	"auth":           "config fault token",
 	"config":         "fault token",
 	"token":          "fault token/jsonpath",
