@@ -82,6 +82,20 @@ const (
 	LogDebug
 )
 
+// Logs tells whether a request that is answered with a status is logged.
+func (l LogLevel) Logs(status int) bool {
+	switch l {
+	case LogCrit:
+		return false
+	case LogError:
+		return status >= 500
+	case LogWarn:
+		return status >= 400
+	case LogInfo, LogDebug:
+	}
+	return true
+}
+
 // OpenAPIMode says what the root answers with.
 type OpenAPIMode uint8
 

@@ -49,6 +49,7 @@ type Engine struct {
 	loading     atomic.Bool // whether the first load has begun
 	up          atomic.Bool // whether the last attempt to load the schema cache succeeded
 	lastRefresh atomic.Int64
+	lastTimeout atomic.Int64 // when it was last logged that no connection became free
 	Stats       Stats
 }
 

@@ -41,7 +41,7 @@ func (v *visit) inspect(ctx context.Context, req *request.Request, p *plan.Inspe
 		relations   = map[string]bool{}
 		routines    = map[uint32]bool{}
 	)
-	err := v.state.runner.Query(ctx, v.state.session(v.caller, req, p), queries, func(i int, values [][]byte) {
+	err := v.state.runner.Query(ctx, v.session(req, p), queries, func(i int, values [][]byte) {
 		switch i {
 		case 0:
 			if values[0] != nil {

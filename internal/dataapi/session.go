@@ -46,6 +46,15 @@ func qualified(s string) schema.Ident {
 	return schema.Ident{Name: s}
 }
 
+// session is what holds while the request's transaction runs.
+func (v *visit) session(req *request.Request, p plan.Plan) exec.Session {
+	s := v.state.session(v.caller, req, p)
+	if v.state.cfg.LogQuery {
+		s.Sent = func(sql string) { v.sent = append(v.sent, sql) }
+	}
+	return s
+}
+
 // session is what holds while the request's transaction runs. The role's own settings come before the role is taken
 // on, since the login role may be granted what the role is not.
 func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Plan) exec.Session {

@@ -35,6 +35,7 @@ type visit struct {
 	mount  Mount
 	caller *auth.Principal
 	timing timing
+	sent   []string // the SQL, where it is to be logged
 }
 
 // ServeHTTP answers at the root.
@@ -45,6 +46,9 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers a request to an API that is mounted somewhere.
 func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 	st := e.state.Load()
+	if h := st.cfg.TraceHeader; h != "" {
+		w.Header().Set(h, r.Header.Get(h))
+	}
 	if st.cors(w, r) {
 		return
 	}
@@ -63,9 +67,7 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 	} else {
 		v.decorate(answer)
 	}
-	if h := st.cfg.TraceHeader; h != "" {
-		w.Header().Set(h, r.Header.Get(h))
-	}
+	v.logQueries(r, answer.Status)
 	write(w, answer)
 }
 
@@ -77,6 +79,7 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 		return nil, err
 	}
 	v.caller = caller
+	tellRole(w, caller.Role)
 	v.timing.end("jwt")
 	if v.state.cache == nil {
 		return nil, v.engine.unavailable("PGRST002", "Could not query the database for the schema cache. Retrying.")
@@ -164,7 +167,7 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 	if !q.Explained {
 		must = check(p, req)
 	}
-	res, err := v.state.runner.Run(ctx, v.state.session(v.caller, req, p), q, v.end(req), must)
+	res, err := v.state.runner.Run(ctx, v.session(req, p), q, v.end(req), must)
 	if err != nil {
 		return nil, v.databaseFault(ctx, err)
 	}
@@ -178,7 +181,9 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 	row.Total = total(req.Prefer.Count, row.Total, res.Planned, v.state.cfg.MaxRows)
 	r, err := reply.New(p, req, &row, v.mount.Base)
 	if err == nil {
-		reply.WarnLegacyTargets(r, plan.LegacyTargets(p))
+		legacy := plan.LegacyTargets(p)
+		reply.WarnLegacyTargets(r, legacy)
+		v.logLegacyTargets(req, legacy)
 	}
 	return r, err
 }

@@ -1,14 +1,10 @@
 package dataapi
 
 import (
-	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -68,20 +64,6 @@ func (t *timing) end(stage string) {
 
 // String is the header's value.
 func (t *timing) String() string { return strings.Join(t.parts, ", ") }
-
-// logFault logs what the server is to blame for; what clients do wrong is theirs to know. Errors that the database's own
-// code raises are less than those of Tarn.
-func (e *Engine) logFault(r *http.Request, f *fault.Error) {
-	if f.Kind < fault.Internal {
-		return
-	}
-	level := slog.LevelError
-	if _, ok := errors.AsType[*pgconn.PgError](f.Cause); ok {
-		level = slog.LevelWarn
-	}
-	e.opt.Log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", int(f.Kind), "code", f.Code,
-		"message", f.Message, "cause", f.Cause)
-}
 
 // WriteError writes an error in the Data API's dialect.
 func WriteError(w http.ResponseWriter, err error) { write(w, reply.Error(fault.From(err), false)) }

@@ -26,6 +26,7 @@ type Session struct {
 	Isolation  schema.Isolation
 	Settings   []schema.Setting // in the order in which they are set; the role is set where SetRole stands
 	PreRequest string           // function to call first, quoted; empty for none
+	Sent       func(sql string) // is told of every statement; nil for nobody
 }
 
 // SetRole is the name of the setting that changes the role. What comes before it is set with the login role's rights.
@@ -95,7 +96,7 @@ func (r *Runner) attempt(
 	if q.Isolation != schema.DefaultIsolation {
 		isolation = q.Isolation
 	}
-	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly}
+	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: s.Sent}
 	reset := s.PreRequest != "" || q.CallsVolatile
 	if check == nil || q.ReadOnly {
 		return res, tx.whole(ctx, steps, end, reset, func() error { return checked(check, res) })
@@ -121,7 +122,7 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 				}
 			}})
 		}
-		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, readOnly: true}
+		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, readOnly: true, sent: s.Sent}
 		return tx.whole(ctx, steps, Commit, false, func() error { return nil })
 	})
 }

@@ -33,6 +33,7 @@ type transaction struct {
 	conn      *pgconn.PgConn
 	isolation schema.Isolation
 	readOnly  bool
+	sent      func(sql string)
 }
 
 // whole runs the steps and the transaction's end in one round trip. The check comes too late to undo anything, so it is
@@ -114,6 +115,9 @@ func (t *transaction) send(ctx context.Context, steps []step, reset bool) error 
 	sent := make([]*prepared, len(steps))
 	for i := range steps {
 		sent[i] = cache.send(p, &steps[i], t.runner.Prepared)
+		if t.sent != nil {
+			t.sent(steps[i].statement.SQL)
+		}
 	}
 	err := p.Sync()
 	if err == nil && reset {
