@@ -13,12 +13,17 @@ import (
 func id(name string) schema.Ident     { return schema.Ident{Schema: "api", Name: name} }
 func hidden(name string) schema.Ident { return schema.Ident{Schema: "hidden", Name: name} }
 
-// loadWith makes a database of statements and loads it with the schema api exposed.
+// loadWith makes a database of statements and loads it with the schema api exposed, on a connection that finds the
+// schemas without their names.
 func loadWith(t *testing.T, sql string) *schema.Cache {
 	t.Helper()
 	db := pgtest.New(t)
 	db.Exec(t, "CREATE SCHEMA api; CREATE SCHEMA hidden; CREATE SCHEMA extra;"+sql)
-	return loadOn(t, db.Conn(t))
+	conn := db.Conn(t)
+	if _, err := conn.Exec(context.Background(), "SET search_path TO api, hidden, extra"); err != nil {
+		t.Fatal(err)
+	}
+	return loadOn(t, conn)
 }
 
 func loadOn(t *testing.T, conn *pgx.Conn) *schema.Cache {

@@ -43,7 +43,7 @@ func TestParseTargets(t *testing.T) {
 		},
 		{
 			"names like labels",
-			"({QUERY :targetList (" + targetEntry(variable, "1", ":resno", "5", "1") + " " + targetEntry(variable, "2", ":targetList", "5", "2") + ")})",
+			"({QUERY :a :targetList :targetList (" + targetEntry(variable, "1", ":resno", "5", "1") + " " + targetEntry(variable, "2", ":targetList", "5", "2") + ")})",
 			[]target{{1, origin{5, 1}}, {2, origin{5, 2}}},
 		},
 		{

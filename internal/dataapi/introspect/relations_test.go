@@ -100,6 +100,7 @@ func TestLoadRelations(t *testing.T) {
 	c := loadWith(t, `
 		CREATE TABLE api.plain (id int PRIMARY KEY, n int);
 		COMMENT ON TABLE api.plain IS 'plainly';
+		COMMENT ON COLUMN api.plain.n IS 'not so';
 		CREATE TABLE api.secured (id int);
 		ALTER TABLE api.secured ENABLE ROW LEVEL SECURITY;
 		CREATE TABLE api.bare ();

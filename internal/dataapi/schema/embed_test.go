@@ -45,6 +45,8 @@ func TestFindRelationship(t *testing.T) {
 	}{
 		{"by relation", "books", "shelves", "", "books_shelf_fkey", ""},
 		{"by constraint", "books", "books_author_fkey", "", "books_author_fkey", ""},
+		{"by constraint, not to a view", "books", "books_shelf_fkey", "", "books_shelf_fkey", ""},
+		{"by column, not to a view", "books", "shelf_id", "", "books_shelf_fkey", ""},
 		{"by column", "books", "editor_id", "", "books_editor_fkey", ""},
 		{"by relation and constraint", "books", "people", "books_editor_fkey", "books_editor_fkey", ""},
 		{"by relation and column", "books", "people", "author_id", "books_author_fkey", ""},
@@ -60,6 +62,7 @@ func TestFindRelationship(t *testing.T) {
 		{"key of two columns", "books", "rooms", "", "books_room_fkey", ""},
 		{"key of two columns, not by one", "books", "rooms", "room_x", "", "PGRST200"},
 		{"the same, not by constraint", "books", "books", "books_sequel_fkey", "", "PGRST200"},
+		{"the one of the same, not with a hint", "books", "sequel_id", "id", "", "PGRST200"},
 		{"ambiguous", "books", "people", "", "", "PGRST201"},
 		{"still ambiguous", "books", "people", "id", "", "PGRST201"},
 		{"ambiguous junctions", "books", "members", "", "", "PGRST201"},

@@ -3,6 +3,8 @@ package schema
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestFuzzySetClosest(t *testing.T) {
@@ -35,7 +37,8 @@ func TestFuzzySetClosest(t *testing.T) {
 		{[]string{"ab_c"}, "abc", likely, "ab_c"}, // by letters in common, but underscores count for the distance
 		{[]string{"no"}, "on", possible, ""},
 		{[]string{"straße"}, "strasse", possible, "straße"},
-		{[]string{"aab", "aac"}, "aad", possible, "aab"}, // the first of equals
+		{[]string{"aab", "aac"}, "aad", possible, "aab"},             // the first of equals
+		{[]string{"axcdxf", "abcxxx"}, "abcdef", possible, "abcxxx"}, // pieces of three letters come before the distance
 		{nil, "a", possible, ""},
 		{[]string{"a"}, "", possible, ""},
 	}
@@ -48,6 +51,17 @@ func TestFuzzySetClosest(t *testing.T) {
 	var none *fuzzySet
 	if got, ok := none.closest("a", 0); ok {
 		t.Errorf("closest of none is %q", got)
+	}
+}
+
+func TestGramCount(t *testing.T) {
+	counts, norm := (&gramIndex{size: 2}).count("a,_a, a!")
+	want := map[string]int{"-a": 1, "a,": 2, ",a": 1, ", ": 1, " a": 1, "a-": 1}
+	if diff := cmp.Diff(want, counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if norm != 3 {
+		t.Errorf("norm is %v, want 3", norm)
 	}
 }
 

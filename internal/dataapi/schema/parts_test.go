@@ -29,7 +29,7 @@ func TestBuildHandlers(t *testing.T) {
 func TestBuildOrdersOverloads(t *testing.T) {
 	f := func(params ...Param) *Routine { return &Routine{Ident: id("f"), Params: params} }
 	text, integer := Param{Name: "a", Type: "text"}, Param{Name: "a", Type: "integer"}
-	c := build(Parts{Routines: []*Routine{f(text, integer), f(text), f(integer), f()}})
+	c := build(Parts{Routines: []*Routine{f(text, integer), f(integer, integer), f(text), f(integer), f()}})
 	var got []string
 	for _, r := range c.Routines[id("f")] {
 		types := ""
@@ -38,7 +38,7 @@ func TestBuildOrdersOverloads(t *testing.T) {
 		}
 		got = append(got, strings.TrimSpace(types))
 	}
-	if diff := cmp.Diff([]string{"", "integer", "text", "text integer"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"", "integer", "text", "integer integer", "text integer"}, got); diff != "" {
 		t.Errorf("overloads (-want +got):\n%s", diff)
 	}
 }

@@ -176,7 +176,7 @@ func TestBuildRelationshipsOfViews(t *testing.T) {
 			foreignKey(id("prizes"), authors, "prize", "to_a", "a", "to_b", "b"),
 		},
 		ViewKeys: []ViewKey{
-			{View: id("novels"), Table: books, Constraint: "fk", Kind: ReferringKey, Columns: [][]string{{"by_a"}, {"by_b", "by_b2"}}},
+			{View: id("novels"), Table: books, Constraint: "fk", Kind: ReferringKey, Columns: [][]string{{"by_a"}, {"by_b2", "by_b"}}},
 			{View: id("novelists"), Table: books, Constraint: "fk", Kind: ReferencedKey, Columns: [][]string{{"x"}, {"y"}}},
 			{View: id("novelists"), Table: id("prizes"), Constraint: "prize", Kind: ReferencedKey, Columns: [][]string{{"x"}, {"y"}}},
 			{View: id("novels"), Table: authors, Constraint: "authors_pkey", Kind: PrimaryKey, Columns: [][]string{{"by_a"}, {"by_b2", "by_b"}}},
@@ -211,6 +211,17 @@ func TestBuildRelationshipsOfViews(t *testing.T) {
 	}
 	if r, ok := c.Relations[books]; ok {
 		t.Errorf("%v is not exposed, but in the snapshot", r.Ident)
+	}
+}
+
+func TestCombinations(t *testing.T) {
+	got := combinations([][]string{{"a"}, {"b", "c"}, {"d"}, {"e", "f"}})
+	want := [][]string{{"a", "b", "d", "e"}, {"a", "b", "d", "f"}, {"a", "c", "d", "e"}, {"a", "c", "d", "f"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("combinations (-want +got):\n%s", diff)
+	}
+	if got := combinations([][]string{{"a"}, {}}); len(got) != 0 {
+		t.Errorf("combinations with nothing to choose are %v", got)
 	}
 }
 

@@ -40,6 +40,8 @@ func catalogue() *Cache {
 		routine("store", " json"), routine("store", " bytea"), routine("store", " text"), routine("store", " xml"), routine("store", "x integer"),
 		routine("both", " json"), routine("both", " jsonb"),
 		routine("count", " integer"),
+		routine("named", "doc json"),
+		routine("alike", "aab text"), routine("alike", "aac text"),
 		routine("odd", " text", "b? integer"),
 	}})
 }
@@ -83,6 +85,7 @@ func TestFindRoutine(t *testing.T) {
 		{"store", "", jsonBody, false, "", "PGRST202"},
 		{"both", "a", jsonBody, true, "", "PGRST203"},
 		{"count", "a", jsonBody, true, "", "PGRST202"},
+		{"named", "a", jsonBody, true, "", "PGRST202"},
 		{"odd", "b", jsonBody, true, "", "PGRST202"},
 		{"nothing", "", jsonBody, false, "", "PGRST202"},
 	}
@@ -165,6 +168,12 @@ func TestFindRoutineFaults(t *testing.T) {
 			"list", "xyzzy", jsonBody, false, 404,
 			"Could not find the function api.list(xyzzy) in the schema cache",
 			"Searched for the function api.list with parameter xyzzy, but no matches were found in the schema cache.", "",
+		},
+		{
+			"alike", "aad", jsonBody, false, 404,
+			"Could not find the function api.alike(aad) in the schema cache",
+			"Searched for the function api.alike with parameter aad, but no matches were found in the schema cache.",
+			"Perhaps you meant to call the function api.alike(aac)",
 		},
 		{
 			"many", "a", jsonBody, false, 300,
