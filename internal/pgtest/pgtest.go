@@ -1,6 +1,6 @@
 // Package pgtest gives a test a database of its own on a real PostgreSQL: on the server that TARN_TEST_POSTGRES names, or
-// on a private one that is started once in a test process and goes when the process does. It knows nothing of what the
-// tests do there.
+// on a private one that is started once in a test process and goes when the process does. A test that needs a server of
+// another kind starts one of its own. The package knows nothing of what the tests do there.
 package pgtest
 
 import (
@@ -26,11 +26,11 @@ type DB struct {
 }
 
 // server is the same for all tests of the process.
-var server = sync.OnceValues(func() (private, error) {
+var server = sync.OnceValues(func() (*Server, error) {
 	if given := os.Getenv("TARN_TEST_POSTGRES"); given != "" {
-		return private{url: given}, nil
+		return &Server{URL: given}, nil
 	}
-	return startServer()
+	return startServer(Options{})
 })
 
 // made counts what tests have made here, for names.
@@ -43,7 +43,11 @@ func New(t testing.TB) *DB {
 	if err != nil {
 		t.Fatalf("PostgreSQL for tests: %v", err)
 	}
-	admin := shared.url
+	return newDB(t, shared.URL)
+}
+
+func newDB(t testing.TB, admin string) *DB {
+	t.Helper()
 	db := &DB{Name: unique("db")}
 	db.URL = edit(t, admin, func(u *url.URL) { u.Path = "/" + db.Name })
 	t.Cleanup(func() { run(t, admin, "DROP DATABASE IF EXISTS "+quote(db.Name)+" WITH (FORCE)") })

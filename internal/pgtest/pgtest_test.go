@@ -1,6 +1,7 @@
 package pgtest_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/tarn-data/tarn/internal/pgtest"
@@ -48,4 +49,22 @@ func TestExtensionIsThere(t *testing.T) {
 	db := pgtest.New(t)
 	db.Needs(t, "databricks_auth")
 	db.Exec(t, "CREATE EXTENSION databricks_auth")
+}
+
+func TestServerOfATestsOwn(t *testing.T) {
+	var dir string
+	t.Run("runs", func(t *testing.T) {
+		s := pgtest.NewServer(t, pgtest.Options{
+			Settings: []string{"work_mem=7MB"}, Files: map[string][]byte{"note": []byte("hello")},
+		})
+		dir = s.Dir
+		var got string
+		err := s.NewDB(t).Conn(t).QueryRow(t.Context(), "SELECT current_setting('work_mem') || pg_read_file('note')").Scan(&got)
+		if err != nil || got != "7MBhello" {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("a stopped server leaves its folder: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,7 +9,11 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,72 +35,139 @@ kill -QUIT $server; wait $server
 rm -rf "$dir"
 `
 
-// private is a server that lives as long as this process.
-type private struct {
-	url   string
-	alive *os.File // the write end of the watcher's standard input, which nothing but the end of the process closes
+// Options say how a server differs from the one that tests share.
+type Options struct {
+	BinDir   string            // of PostgreSQL's programs; empty for those that the tests use
+	Port     int               // to listen on at the loopback address, beside the socket
+	Settings []string          // name=value
+	Access   string            // lines of pg_hba.conf for who comes over TCP
+	Files    map[string][]byte // more files in the cluster's folder, which is the server's working directory
 }
 
-// startServer starts a private server on a copy of a prepared cluster and returns the URL of its superuser.
-func startServer() (p private, err error) {
+// Server is a private server. It lives no longer than this process.
+type Server struct {
+	URL string // logs in as a superuser, over the socket
+	Dir string // of the socket
+
+	alive   *os.File // the write end of the watcher's standard input: when it closes, the server ends
+	watcher *exec.Cmd
+}
+
+// NewServer starts a server for the test, which stops it when it ends.
+func NewServer(t testing.TB, opt Options) *Server {
+	t.Helper()
+	s, err := startServer(opt)
+	if err != nil {
+		t.Fatalf("PostgreSQL for the test: %v", err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// NewDB makes a database for the test, and drops it when the test ends.
+func (s *Server) NewDB(t testing.TB) *DB {
+	t.Helper()
+	return newDB(t, s.URL)
+}
+
+// Stop ends the server at once, and removes all that it has.
+func (s *Server) Stop() {
+	_ = s.alive.Close()
+	_ = s.watcher.Wait()
+}
+
+// startServer starts a private server on a copy of a prepared cluster.
+func startServer(opt Options) (s *Server, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	as, err := embedded.NewAccount("")
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	in, err := embedded.Find(ctx, os.Getenv("TARN_TEST_POSTGRES_BIN"), 0)
-	if err != nil {
-		return p, err
-	}
-	prepared, err := prepare(ctx, in, as)
-	if err != nil {
-		return p, err
-	}
-	dir, err := os.MkdirTemp("/tmp", "tarn-test-")
-	if err != nil {
-		return p, err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(dir)
-		}
-	}()
-	if err := as.Take(dir); err != nil {
-		return p, err
-	}
-	rt := embedded.OpenRuntime(in, as, filepath.Join(prepared, "runtime"))
-	cluster := filepath.Join(dir, "cluster")
-	if out, err := rt.Exec(ctx, "/bin/cp", "-R", filepath.Join(prepared, "cluster"), cluster).CombinedOutput(); err != nil {
-		return p, fmt.Errorf("copy cluster: %w: %s", err, out)
-	}
-	if p.alive, err = launch(rt, dir, cluster); err != nil {
-		return p, err
-	}
-	p.url = "postgresql:///postgres?user=" + superuser + "&host=" + url.QueryEscape(dir)
-	return p, ready(ctx, p.url, filepath.Join(dir, "log"))
-}
-
-// launch starts the server. Its socket is in a folder that only its account can enter, so it trusts who comes.
-func launch(rt embedded.Runtime, dir, cluster string) (alive *os.File, err error) {
-	server := rt.Command(context.Background(), "postgres", "-D", cluster, "-k", dir,
-		"-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=32MB",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "autovacuum=off",
-		"-c", "wal_level=minimal", "-c", "max_wal_senders=0")
-	watcher := rt.Exec(context.Background(), "/bin/sh", append([]string{"-c", watch, "sh", dir}, server.Args...)...)
-	end, alive, err := os.Pipe()
+	in, err := embedded.Find(ctx, cmp.Or(opt.BinDir, os.Getenv("TARN_TEST_POSTGRES_BIN")), 0)
 	if err != nil {
 		return nil, err
 	}
+	prepared, err := prepare(ctx, in, as)
+	if err != nil {
+		return nil, err
+	}
+	s = &Server{}
+	if s.Dir, err = os.MkdirTemp("/tmp", "tarn-test-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(s.Dir)
+		}
+	}()
+	if err := as.Take(s.Dir); err != nil {
+		return nil, err
+	}
+	rt := embedded.OpenRuntime(in, as, filepath.Join(prepared, "runtime"))
+	cluster := filepath.Join(s.Dir, "cluster")
+	if out, err := rt.Exec(ctx, "/bin/cp", "-R", filepath.Join(prepared, "cluster"), cluster).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("copy cluster: %w: %s", err, out)
+	}
+	if err := opt.write(as, cluster); err != nil {
+		return nil, err
+	}
+	if err := s.launch(rt, cluster, opt.settings()); err != nil {
+		return nil, err
+	}
+	s.URL = "postgresql:///postgres?user=" + superuser + "&host=" + url.QueryEscape(s.Dir)
+	if opt.Port != 0 {
+		s.URL += "&port=" + strconv.Itoa(opt.Port)
+	}
+	return s, s.ready(ctx)
+}
+
+// write writes what the cluster has beside what is prepared.
+func (opt Options) write(as embedded.Account, cluster string) error {
+	for name, data := range opt.Files {
+		if err := as.WriteFile(filepath.Join(cluster, name), data); err != nil {
+			return err
+		}
+	}
+	return as.WriteFile(filepath.Join(cluster, "pg_hba.conf"), []byte(access+opt.Access))
+}
+
+// access lets in whoever comes over the socket, since only the server's account can enter its folder.
+const access = "local all all trust\nlocal replication all trust\n"
+
+// settings are those of the server, the last of a name counting.
+func (opt Options) settings() []string {
+	listen := []string{"listen_addresses="}
+	if opt.Port != 0 {
+		listen = []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(opt.Port)}
+	}
+	return slices.Concat([]string{
+		"max_connections=300", "shared_buffers=32MB", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+	}, listen, opt.Settings)
+}
+
+func (s *Server) launch(rt embedded.Runtime, cluster string, settings []string) error {
+	args := []string{"-D", cluster, "-k", s.Dir}
+	for _, setting := range settings {
+		args = append(args, "-c", setting)
+	}
+	server := rt.Command(context.Background(), "postgres", args...)
+	s.watcher = rt.Exec(context.Background(), "/bin/sh", append([]string{"-c", watch, "sh", s.Dir}, server.Args...)...)
+	end, alive, err := os.Pipe()
+	if err != nil {
+		return err
+	}
 	defer func() { _ = end.Close() }()
-	watcher.Stdin = end
-	return alive, watcher.Start()
+	s.alive, s.watcher.Stdin = alive, end
+	return s.watcher.Start()
 }
 
 // ready waits until the server takes connections.
-func ready(ctx context.Context, server, log string) error {
+func (s *Server) ready(ctx context.Context) error {
+	log := filepath.Join(s.Dir, "log")
 	for {
-		conn, err := pgx.Connect(ctx, server)
+		conn, err := pgx.Connect(ctx, s.URL)
 		if err == nil {
 			return conn.Close(ctx)
 		}
@@ -150,10 +222,7 @@ func initialize(ctx context.Context, in embedded.Install, as embedded.Account, d
 	if err := as.Mkdir(cluster); err != nil {
 		return err
 	}
-	if err := rt.InitDB(ctx, cluster, superuser, "--no-sync", "--wal-segsize=1"); err != nil {
-		return err
-	}
-	return as.WriteFile(filepath.Join(cluster, "pg_hba.conf"), []byte("local all all trust\n"))
+	return rt.InitDB(ctx, cluster, superuser, "--no-sync", "--wal-segsize=1")
 }
 
 // fingerprint stands for all that a prepared cluster depends on.
