@@ -20,25 +20,47 @@ func (r *Runner) prologue(s Session, readOnly bool) []step {
 	return steps
 }
 
-// settings is a SELECT that sets everything for the transaction, from left to right.
+// settings is a SELECT that sets everything for the transaction, from left to right. Names that every request sets are
+// part of the text, so that the server has fewer parameters to take in.
 func settings(s Session, readOnly bool) sqlgen.Statement {
 	var sql strings.Builder
-	sql.Grow(40 * (len(s.Settings) + 1))
+	sql.Grow(48 * (len(s.Settings) + 1))
 	sql.WriteString("SELECT ")
 	if readOnly {
 		sql.WriteString("set_config('transaction_read_only', 'on', true), ")
 	}
-	args := make([]sqlgen.Arg, 0, 2*len(s.Settings))
+	args := make([]sqlgen.Arg, 0, len(s.Settings)+4)
+	param := func(value string) {
+		args = append(args, sqlgen.Arg{OID: oidText, Value: []byte(value)})
+		sql.WriteByte('$')
+		sql.WriteString(strconv.Itoa(len(args)))
+	}
 	for i, setting := range s.Settings {
 		if i > 0 {
 			sql.WriteString(", ")
 		}
-		sql.WriteString("set_config($")
-		sql.WriteString(strconv.Itoa(2*i + 1))
-		sql.WriteString(", $")
-		sql.WriteString(strconv.Itoa(2*i + 2))
+		sql.WriteString("set_config(")
+		if known(setting.Name) {
+			sql.WriteByte('\'')
+			sql.WriteString(setting.Name)
+			sql.WriteByte('\'')
+		} else {
+			param(setting.Name)
+		}
+		sql.WriteString(", ")
+		param(setting.Value)
 		sql.WriteString(", true)")
-		args = append(args, sqlgen.Arg{Value: []byte(setting.Name)}, sqlgen.Arg{Value: []byte(setting.Value)})
 	}
 	return sqlgen.Statement{SQL: sql.String(), Args: args}
+}
+
+const oidText = 25
+
+// known tells whether a setting is one that every request sets.
+func known(name string) bool {
+	switch name {
+	case "search_path", SetRole, "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies":
+		return true
+	}
+	return false
 }
