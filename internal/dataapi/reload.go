@@ -139,7 +139,7 @@ func (e *Engine) loadConfig(ctx context.Context, conn *pgx.Conn) (*config.DataAP
 func configWithDatabase(
 	ctx context.Context, conn *pgx.Conn, load func([]config.Setting) (*config.DataAPI, error), cfg *config.DataAPI,
 ) (*config.DataAPI, error) {
-	found, err := introspect.LoadSettings(ctx, conn, cfg.PreConfig)
+	found, err := introspect.LoadSettings(ctx, conn, cfg.PreConfig, config.InDatabase())
 	if err != nil {
 		return nil, err
 	}
