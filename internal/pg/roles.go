@@ -8,13 +8,13 @@ import (
 
 // ElevatedRoles is a query for the oids of the roles, in a column of that name, that have more than a user's rights: who
 // may become one of them could do anything to the database. They are those with an attribute that PostgreSQL gives to
-// administrators, this database's owner, the predefined roles that reach the server's files and programs, and all of
-// their members, be it at second hand.
+// administrators, this database's owner by either name, the predefined roles that reach the server's files and programs,
+// and all of their members, be it at second hand.
 const ElevatedRoles = `WITH RECURSIVE elevated AS (
   SELECT r.oid FROM pg_catalog.pg_roles r
   WHERE r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls
     OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = current_database())
-    OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+    OR r.rolname IN ('pg_database_owner', 'pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
   UNION
   SELECT m.member FROM pg_catalog.pg_auth_members m JOIN elevated e ON e.oid = m.roleid
 ) SELECT oid FROM elevated`

@@ -37,6 +37,7 @@ func TestElevated(t *testing.T) {
 		{"replication", db.Role(t, "REPLICATION"), true},
 		{"one whom policies don't bind", db.Role(t, "BYPASSRLS"), true},
 		{"owner of the database", owner, true},
+		{"whoever owns the database", "pg_database_owner", true},
 		{"member of the owner", member, true},
 		{"member of a member", second, true},
 		{"one that reads the server's files", files, true},

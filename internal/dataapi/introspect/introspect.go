@@ -106,7 +106,6 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 	b.Queue(representationsQuery).Query(l.readRepresentations)
 	b.Queue(handlersQuery, schemas).Query(l.readHandlers)
 	b.Queue(rolesQuery(version)).Query(l.readRoles)
-	b.Queue(timezonesQuery).Query(l.readTimezones)
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, err
 	}

@@ -17,12 +17,12 @@ func TestLoadRoles(t *testing.T) {
 	login := db.Role(t, "LOGIN NOINHERIT")
 	names := map[string]string{}
 	for _, r := range []struct{ name, attributes string }{
-		{"user", ""}, {"other", ""}, {"stranger", ""}, {"team", ""}, {"member", ""}, {"maker", "CREATEROLE"}, {"founder", "CREATEDB"}, {"super", "SUPERUSER"},
+		{"user", ""}, {"other", ""}, {"stranger", ""}, {"team", ""}, {"free", "BYPASSRLS"}, {"member", ""}, {"maker", "CREATEROLE"}, {"founder", "CREATEDB"}, {"super", "SUPERUSER"},
 	} {
 		names[r.name] = db.Role(t, r.attributes)
 	}
 	sql := `
-		GRANT {user}, {other}, {member}, {maker}, {founder}, {super} TO {login};
+		GRANT {user}, {other}, {free}, {member}, {maker}, {founder}, {super} TO {login};
 		GRANT {team} TO {user};
 		GRANT {founder} TO {member};
 		ALTER ROLE {user} SET default_transaction_isolation = 'Serializable';
@@ -45,6 +45,7 @@ func TestLoadRoles(t *testing.T) {
 		}},
 		names["other"]:   {},
 		names["team"]:    {Settings: []schema.Setting{{Name: "work_mem", Value: "7MB"}}},
+		names["free"]:    {Elevated: true}, // from policies
 		names["member"]:  {Elevated: true},
 		names["maker"]:   {Elevated: true},
 		names["founder"]: {Elevated: true},

@@ -19,7 +19,6 @@ type Parts struct {
 	Representations map[Cast]string
 	Handlers        map[HandlerKey]ResolvedHandler // beside the built-in ones
 	Roles           map[string]RoleSettings
-	Timezones       map[string]struct{}
 }
 
 // ForeignKey is a foreign key of a table.
@@ -63,7 +62,6 @@ func Build(p Parts) *Cache {
 		Representations: p.Representations,
 		Handlers:        withBuiltinHandlers(p.Handlers),
 		Roles:           p.Roles,
-		Timezones:       p.Timezones,
 	}
 	rels := fromForeignKeys(p.ForeignKeys)
 	rels = append(rels, throughViews(rels, p.ViewKeys)...)

@@ -17,7 +17,6 @@ type Cache struct {
 	Representations map[Cast]string      // the function of an implicit cast, ready for SQL
 	Handlers        map[HandlerKey]ResolvedHandler
 	Roles           map[string]RoleSettings // of the roles that the authenticator may become
-	Timezones       map[string]struct{}     // names that SET timezone accepts, lower-case
 
 	hints *hints // shared by copies of the snapshot
 }
