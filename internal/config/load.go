@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/tarn-data/tarn/internal/token"
@@ -16,6 +15,7 @@ import (
 const (
 	appSettings            = "app.settings."
 	appSettingsEnvironment = "PGRST_APP_SETTINGS_"
+	appSettingsDatabase    = "app_settings" // a JSON object of them, since PostgreSQL doesn't tell what a function has set
 	databasePrefix         = "pgrst."
 )
 
@@ -23,7 +23,7 @@ const (
 type Source struct {
 	Environ    []string  // NAME=value, as Environ returns it
 	File       string    // path of a configuration file; empty for none
-	InDatabase []Setting // with names as in the database, with or without prefix: db_schemas
+	InDatabase []Setting // with names as in the database: pgrst.db_schemas, app.settings.name; pgrst. may be left out
 }
 
 // Environ returns the environment of the process.
@@ -31,7 +31,7 @@ func Environ() []string { return os.Environ() }
 
 // InDatabase returns the names of the settings that may be set in the database, with their prefix.
 func InDatabase() []string {
-	var names []string
+	names := []string{databasePrefix + appSettingsDatabase}
 	for _, r := range rows() {
 		if r.inDatabase {
 			names = append(names, databasePrefix+databaseName(r.name))
@@ -54,7 +54,10 @@ func load(src Source) (*DataAPI, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &DataAPI{AppSettings: l.appSettings()}
+	c := &DataAPI{}
+	if c.AppSettings, err = l.appSettings(); err != nil {
+		return nil, err
+	}
 	for _, r := range rows() {
 		if err := l.take(c, &r); err != nil {
 			return nil, err
@@ -124,27 +127,6 @@ func (l *loader) find(r *row, name string) (value, bool) {
 	}
 	v, ok := l.file[name]
 	return v, ok
-}
-
-// appSettings returns the settings that are the application's own, by name.
-func (l *loader) appSettings() []Setting {
-	found := make(map[string]string)
-	for name, v := range l.file {
-		if own, ok := strings.CutPrefix(name, appSettings); ok && !strings.Contains(own, ".") {
-			found[name] = v.asText()
-		}
-	}
-	for name, v := range l.env {
-		if own, ok := strings.CutPrefix(name, appSettingsEnvironment); ok {
-			found[appSettings+own] = v
-		}
-	}
-	var all []Setting
-	for name, v := range found {
-		all = append(all, Setting{name, v})
-	}
-	slices.SortFunc(all, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
-	return all
 }
 
 // readFiles reads what is given as the name of a file, decodes the secret and checks it.

@@ -349,7 +349,8 @@ func TestInDatabase(t *testing.T) {
 	names := strings.Join(config.InDatabase(), " ") + " "
 	for name, want := range map[string]bool{
 		"pgrst.db_schemas": true, "pgrst.jwt_secret": true, "pgrst.db_tx_end": true, "pgrst.jwt_cache_max_entries": true,
-		"pgrst.db_uri": false, "pgrst.server_port": false, "pgrst.db_config": false, "pgrst.log_level": false,
+		"pgrst.app_settings": true,
+		"pgrst.db_uri":       false, "pgrst.server_port": false, "pgrst.db_config": false, "pgrst.log_level": false,
 		"pgrst.db_pool": false,
 	} {
 		if strings.Contains(names, name+" ") != want {
