@@ -138,6 +138,10 @@ func TestIssuersAudience(t *testing.T) {
 				t.Errorf("%q: %v", audience, err)
 			}
 		}
+		toNobody := s.sign(t, fmt.Sprintf(`{"iss":%q,"sub":"me","exp":%d}`, issuerName, start.Unix()+9))
+		if _, err := v.Verify(toNobody, true); (err == nil) != (audience == "") {
+			t.Errorf("%q, and a token without: %v", audience, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package token
 
 import (
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -136,7 +137,8 @@ func (v *Verifier) check(t *verified, now time.Time) error {
 	if err := t.claims.check(now, v.opt.Audience); err != nil {
 		return err
 	}
-	if !t.claims.meantFor(t.audience) {
+	// An issuer signs for many. Where one is trusted for an audience only, a token for nobody in particular won't do.
+	if t.audience != "" && !slices.Contains(t.claims.aud, t.audience) {
 		return badClaims("JWT not in audience")
 	}
 	if v.opt.RequireExpiry && !t.claims.exp.set {
