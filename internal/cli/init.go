@@ -17,10 +17,11 @@ import (
 type psqlCommand struct {
 	DataDir  string   `default:"${data_dir}" type:"existingdir" env:"TARN_DATA_DIR" help:"Data directory of the lakebase, which must be served."`
 	Database string   `short:"d" default:"databricks_postgres" help:"Database to connect to."`
+	Super    bool     `name:"superuser" help:"Connect as the superuser, for what the owner may not do, such as making an extension that isn't trusted."`
 	Args     []string `arg:"" optional:"" passthrough:"" help:"Arguments for psql, after --."`
 }
 
-// Run runs psql as the owner.
+// Run runs psql as the owner, or as the superuser.
 func (c *psqlCommand) Run(e *env) error {
 	address, err := embedded.Locate(c.DataDir)
 	if err != nil {
@@ -36,7 +37,11 @@ func (c *psqlCommand) Run(e *env) error {
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}
-	cmd := exec.CommandContext(e.ctx, program, append([]string{"-d", address.OwnerURL(c.Database)}, args...)...) //nolint:gosec // it is the user's own command line
+	url := address.OwnerURL(c.Database)
+	if c.Super {
+		url = address.URL(c.Database)
+	}
+	cmd := exec.CommandContext(e.ctx, program, append([]string{"-d", url}, args...)...) //nolint:gosec // it is the user's own command line
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, e.stdout, e.stderr
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

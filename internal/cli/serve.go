@@ -28,7 +28,7 @@ type serveCommand struct {
 	Postgres    string   `env:"TARN_POSTGRES" help:"Connection string of a PostgreSQL 14 to 18 to use in place of the embedded one, as the role authenticator. See tarn init."`
 	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
-	Issuer      []string `env:"TARN_ISSUERS" help:"Trust tokens of an issuer: ISSUER=JWKS-URL. Only these addresses are asked."`
+	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	LogLevel    string   `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
 }
 
@@ -57,9 +57,13 @@ func parseIssuers(args []string) ([]token.IssuerConfig, error) {
 	for _, a := range args {
 		issuer, url, ok := strings.Cut(a, "=")
 		if !ok || issuer == "" || url == "" {
-			return nil, fmt.Errorf("--issuer %q is not of the form ISSUER=JWKS-URL", a)
+			return nil, fmt.Errorf("--issuer %q is not of the form ISSUER=JWKS-URL or ISSUER=JWKS-URL#AUDIENCE", a)
 		}
-		out = append(out, token.IssuerConfig{Issuer: issuer, JWKSURL: url})
+		url, audience, given := strings.Cut(url, "#")
+		if given && audience == "" {
+			return nil, fmt.Errorf("--issuer %q names no audience after #", a)
+		}
+		out = append(out, token.IssuerConfig{Issuer: issuer, JWKSURL: url, Audience: audience})
 	}
 	return out, nil
 }

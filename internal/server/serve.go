@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,16 +163,15 @@ func greet(opt ServeOptions, keys *token.Keyring, api, admin string) error {
 }
 
 // lakebaseSettings are the settings of a database's Data API. What the database doesn't say is as PostgREST has it.
+// Whose tokens are good it can't say: whoever calls has one of this lakebase. (And a secret may name a file to read,
+// which is not for a database's owner to do.)
 func lakebaseSettings(url string, inDatabase []config.Setting) (*config.DataAPI, error) {
-	cfg, err := config.LoadDataAPI(config.Source{
-		Environ:    []string{"PGRST_DB_URI=" + url, "PGRST_DB_PRE_CONFIG=" + preConfig},
-		InDatabase: inDatabase,
+	heard := slices.DeleteFunc(slices.Clone(inDatabase), func(s config.Setting) bool {
+		return s.Name == "pgrst.db_anon_role" || strings.HasPrefix(s.Name, "pgrst.jwt_")
 	})
-	if err != nil {
-		return nil, err
-	}
-	cfg.AnonRole, cfg.JWTSecret = "", nil // whoever calls has a token of this lakebase
-	return cfg, nil
+	return config.LoadDataAPI(config.Source{
+		Environ: []string{"PGRST_DB_URI=" + url, "PGRST_DB_PRE_CONFIG=" + preConfig}, InDatabase: heard,
+	})
 }
 
 // withDatabase returns a connection string for another database of the same server.
