@@ -34,6 +34,9 @@ const handlersQuery = `WITH media AS (
 )
 SELECT schema, name, of_schema, of_name, media FROM handlers ORDER BY 1, 2, 3, 4, 5`
 
+// PostGIS may be in any schema that is searched.
+const postgisQuery = `SELECT EXISTS (SELECT FROM pg_proc p WHERE p.proname = 'st_asgeojson')`
+
 func (l *loader) readHandlers(rows pgx.Rows) error {
 	var (
 		function, target schema.Ident

@@ -43,7 +43,6 @@ func TestLoadHandlers(t *testing.T) {
 	want := map[schema.HandlerKey]schema.ResolvedHandler{
 		{Target: anyRow, Media: media.Of(media.Any)}:        builtin(schema.HandleJSON, media.JSON),
 		{Target: anyRow, Media: media.Of(media.JSON)}:       builtin(schema.HandleJSON, media.JSON),
-		{Target: anyRow, Media: media.Of(media.GeoJSON)}:    builtin(schema.HandleGeoJSON, media.GeoJSON),
 		{Target: anyRow, Media: media.Of(media.CSV)}:        custom(id("csv_of"), anyRow, media.Of(media.CSV)),
 		{Target: id("books"), Media: x}:                     custom(id("x_of"), id("books"), madeX),
 		{Target: id("books"), Media: media.Of(media.Any)}:   custom(id("any_of"), id("books"), bytes),
@@ -51,5 +50,16 @@ func TestLoadHandlers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, c.Handlers); diff != "" {
 		t.Errorf("handlers (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadFindsPostGIS(t *testing.T) {
+	geoJSON := schema.HandlerKey{Media: media.Of(media.GeoJSON)}
+	if _, ok := loadWith(t, ``).Handlers[geoJSON]; ok {
+		t.Error("GeoJSON without PostGIS")
+	}
+	c := loadWith(t, `CREATE FUNCTION public.st_asgeojson(int) RETURNS text LANGUAGE sql AS $$ SELECT '{}' $$`)
+	if got := c.Handlers[geoJSON].Handler.Kind; got != schema.HandleGeoJSON {
+		t.Errorf("with PostGIS the handler is %v", got)
 	}
 }

@@ -105,6 +105,7 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 	b.Queue(computedQuery, schemas).Query(l.readComputed)
 	b.Queue(representationsQuery).Query(l.readRepresentations)
 	b.Queue(handlersQuery, schemas).Query(l.readHandlers)
+	b.Queue(postgisQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&l.parts.PostGIS) })
 	b.Queue(rolesQuery(version)).Query(l.readRoles)
 	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, err

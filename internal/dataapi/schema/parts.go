@@ -18,6 +18,7 @@ type Parts struct {
 	Routines        []*Routine // of the exposed schemas
 	Representations map[Cast]string
 	Handlers        map[HandlerKey]ResolvedHandler // beside the built-in ones
+	PostGIS         bool                           // whether the database can make GeoJSON
 	Roles           map[string]RoleSettings
 }
 
@@ -60,7 +61,7 @@ func Build(p Parts) *Cache {
 		Relations:       relationsByName(p.Relations, p.ViewKeys),
 		Routines:        routinesByName(p.Routines),
 		Representations: p.Representations,
-		Handlers:        withBuiltinHandlers(p.Handlers),
+		Handlers:        withBuiltinHandlers(p),
 		Roles:           p.Roles,
 	}
 	rels := fromForeignKeys(p.ForeignKeys)

@@ -21,8 +21,11 @@ func TestBuildHandlers(t *testing.T) {
 			t.Errorf("handler of %v is %v, want JSON", kind, got)
 		}
 	}
-	if got := c.Handlers[HandlerKey{Media: media.Of(media.GeoJSON)}].Handler.Kind; got != HandleGeoJSON {
-		t.Errorf("handler of GeoJSON is %v", got)
+	for postgis, want := range map[bool]HandlerKind{true: HandleGeoJSON, false: NoHandler} {
+		c := build(Parts{PostGIS: postgis})
+		if got := c.Handlers[HandlerKey{Media: media.Of(media.GeoJSON)}].Handler.Kind; got != want {
+			t.Errorf("handler of GeoJSON is %v, with PostGIS: %v", got, postgis)
+		}
 	}
 }
 
@@ -64,7 +67,7 @@ func TestSummary(t *testing.T) {
 		Routines:        []*Routine{{Ident: id("f")}, {Ident: id("f"), Params: []Param{{Name: "a"}}}},
 		Representations: map[Cast]string{{Source: "api.color", Target: "json"}: "api.json"},
 	})
-	want := "2 relations, 2 relationships, 2 routines, 1 domain representations, 4 media type handlers"
+	want := "2 relations, 2 relationships, 2 routines, 1 domain representations, 3 media type handlers"
 	if got := c.Summary(); got != want {
 		t.Errorf("summary is %q, want %q", got, want)
 	}
