@@ -36,6 +36,12 @@ func serveDataAPI(t testing.TB, environ ...string) *dataAPI {
 	db := pgtest.New(t)
 	role, login := db.Role(t, "NOLOGIN"), db.Role(t, "LOGIN NOINHERIT")
 	db.Exec(t, dataAPISchema+fmt.Sprintf(`GRANT %q TO %q; GRANT USAGE ON SCHEMA api TO %[1]q; GRANT ALL ON api.items, api.parts TO %[1]q`, role, login))
+	return &dataAPI{tarn: startDataAPI(t, db, login, role, append([]string{"PGRST_DB_SCHEMAS=api"}, environ...)...), db: db, role: role}
+}
+
+// startDataAPI starts a Data API on a database, as the role that logs in, and waits until it is ready.
+func startDataAPI(t testing.TB, db *pgtest.DB, login, anon string, environ ...string) *tarn {
+	t.Helper()
 	host, port, err := net.SplitHostPort(freeAddress(t))
 	if err != nil {
 		t.Fatal(err)
@@ -45,13 +51,13 @@ func serveDataAPI(t testing.TB, environ ...string) *dataAPI {
 		t.Fatal(err)
 	}
 	s := start(t, append([]string{
-		"PGRST_DB_URI=" + db.RoleURL(t, login), "PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE=" + role, "PGRST_DB_POOL=4",
+		"PGRST_DB_URI=" + db.RoleURL(t, login), "PGRST_DB_ANON_ROLE=" + anon, "PGRST_DB_POOL=4",
 		"PGRST_SERVER_HOST=" + host, "PGRST_SERVER_PORT=" + port, "PGRST_ADMIN_SERVER_PORT=" + adminPort, "PGRST_LOG_LEVEL=error",
 		"PGRST_DB_CHANNEL=" + db.Name,
 	}, environ...), "data-api")
 	s.url, s.admin = "http://"+net.JoinHostPort(host, port), "http://"+net.JoinHostPort(host, adminPort)
 	s.waitReady(t)
-	return &dataAPI{tarn: s, db: db, role: role}
+	return s
 }
 
 func TestBadInput(t *testing.T) {
