@@ -272,3 +272,65 @@ func TestManyStatements(t *testing.T) {
 		t.Errorf("%s statements are prepared", n)
 	}
 }
+
+// TestResetKeepsWhatDeferredTriggersSee: what runs at the end of the transaction runs with the caller's settings, though
+// they are reset then.
+func TestResetKeepsWhatDeferredTriggersSee(t *testing.T) {
+	w := newWorld(t)
+	w.db.Exec(t, `CREATE TABLE seen (claims text, who name);
+		CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN INSERT INTO seen VALUES (current_setting('request.jwt.claims'), current_user); RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER see AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION see();
+		GRANT ALL ON seen TO `+sqlgen.QuoteIdent(w.ann))
+	insert := write("INSERT INTO items (id) VALUES (9) RETURNING id")
+	insert.CallsVolatile = true
+	s := session(w.ann, schema.Setting{Name: "request.jwt.claims", Value: "hers"})
+	if _, err := w.runner.Run(t.Context(), s, insert, exec.Commit, nil); err != nil {
+		t.Fatal(err)
+	}
+	var claims, who string
+	if err := w.db.Conn(t).QueryRow(t.Context(), "SELECT claims, who FROM seen").Scan(&claims, &who); err != nil {
+		t.Fatal(err)
+	}
+	if claims != "hers" || who != w.ann {
+		t.Errorf("the trigger saw %q as %s", claims, who)
+	}
+	w.clean(t)
+}
+
+func TestOneStatementTwiceInATransaction(t *testing.T) {
+	w := newWorld(t)
+	twice := []sqlgen.Statement{
+		{SQL: "SELECT $1::int + 1", Args: []sqlgen.Arg{{Value: []byte("1")}}},
+		{SQL: "SELECT $1::int + 1", Args: []sqlgen.Arg{{Value: []byte("2")}}},
+	}
+	for range 3 {
+		var got []string
+		err := w.runner.Query(t.Context(), session(w.ann), twice, func(_ int, values [][]byte) { got = append(got, string(values[0])) })
+		if err != nil || strings.Join(got, " ") != "2 3" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
+// TestStatementThatIsThere: a name that is taken on the connection, as by another client of a pooler, does no harm.
+func TestStatementThatIsThere(t *testing.T) {
+	w := newWorld(t)
+	for _, prepared := range []bool{true, false} {
+		w.runner.Prepared = prepared
+		w.clean(t)
+	}
+	w.runner.Prepared = true
+	conn, err := w.runner.Pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(conn.Conn().PgConn().CustomData()) // so that nothing is known of what was prepared
+	conn.Release()
+	w.clean(t)
+	check := func(*sqlgen.Row) error { return nil }
+	insert := write("INSERT INTO items (id) VALUES (9) RETURNING id")
+	if _, err := w.runner.Run(t.Context(), session(w.ann), insert, exec.Rollback, check); err != nil {
+		t.Error(err)
+	}
+}

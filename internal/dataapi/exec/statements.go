@@ -2,8 +2,12 @@ package exec
 
 import (
 	"container/list"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
-	"strconv"
+	"io"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -18,7 +22,6 @@ const cacheKey = "tarn.statements"
 type statements struct {
 	byKey map[string]*list.Element // of *prepared
 	order *list.List
-	next  int
 	drop  []string // names to deallocate with the next pipeline
 }
 
@@ -58,8 +61,8 @@ func (c *statements) deallocate(p *pgconn.Pipeline) {
 	c.drop = c.drop[:0]
 }
 
-// send queues a statement, preparing it first if the connection doesn't have it.
-func (c *statements) send(p *pgconn.Pipeline, s *step, keep bool) *prepared {
+// send queues a statement after others, preparing it first if the connection doesn't have it.
+func (c *statements) send(p *pgconn.Pipeline, s *step, keep bool, before []*prepared) *prepared {
 	values, oids, formats := arguments(s)
 	if !keep || s.key == "" {
 		p.SendQueryParams(s.statement.SQL, values, oids, formats, s.formats)
@@ -71,11 +74,25 @@ func (c *statements) send(p *pgconn.Pipeline, s *step, keep bool) *prepared {
 		p.SendQueryStatement(st.description, values, formats, s.formats)
 		return st
 	}
-	c.next++
-	st := &prepared{key: s.key, name: "tarn_" + strconv.Itoa(c.next)}
+	if i := slices.IndexFunc(before, func(st *prepared) bool { return st.key == s.key }); i >= 0 {
+		p.SendQueryPrepared(before[i].name, values, formats, s.formats)
+		return before[i]
+	}
+	st := &prepared{key: s.key, name: nameOf(s.key, oids)}
 	p.SendPrepare(st.name, s.statement.SQL, oids)
 	p.SendQueryPrepared(st.name, values, formats, s.formats)
 	return st
+}
+
+// nameOf is a name that follows from the statement. So it means the same on all connections, should a pooler that
+// doesn't know of statements have two of them share one.
+func nameOf(key string, oids []uint32) string {
+	hash := sha256.New()
+	_, _ = io.WriteString(hash, key)
+	for _, oid := range oids {
+		_ = binary.Write(hash, binary.BigEndian, oid)
+	}
+	return "tarn_" + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:12])
 }
 
 func arguments(s *step) (values [][]byte, oids []uint32, formats []int16) {
@@ -96,15 +113,22 @@ func arguments(s *step) (values [][]byte, oids []uint32, formats []int16) {
 	return values, oids, formats
 }
 
-// receive reads the results of all steps up to the last Sync.
-func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared, reset bool) error {
-	var first error
-	syncs, i := 0, 0
-	want := 1
-	if reset {
-		want = 2
+// receive reads the results of all steps up to the Sync.
+func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared) error {
+	first := c.results(p, steps, sent)
+	if first != nil {
+		for _, st := range sent {
+			if !st.unnamed && st.description == nil { // it is there or not
+				c.drop = append(c.drop, st.name)
+			}
+		}
 	}
-	for syncs < want {
+	return first
+}
+
+func (c *statements) results(p *pgconn.Pipeline, steps []step, sent []*prepared) error {
+	var first error
+	for i := 0; ; {
 		res, err := p.GetResults()
 		if err != nil {
 			var pgErr *pgconn.PgError
@@ -121,12 +145,12 @@ func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared,
 		}
 		switch res := res.(type) {
 		case *pgconn.PipelineSync:
-			syncs++
+			return first
 		case *pgconn.StatementDescription:
 			res.Name = sent[i].name
 			c.keep(sent[i], res)
 		case *pgconn.ResultReader:
-			if syncs == 0 && i < len(steps) {
+			if i < len(steps) {
 				steps[i].rows(res)
 				i++
 			}
@@ -137,7 +161,6 @@ func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared,
 			return errors.Join(first, errors.New("the pipeline ended early"))
 		}
 	}
-	return first
 }
 
 func (c *statements) keep(st *prepared, d *pgconn.StatementDescription) {

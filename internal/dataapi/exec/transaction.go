@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -39,16 +40,10 @@ type transaction struct {
 // whole runs the steps and the transaction's end in one round trip. The check comes too late to undo anything, so it is
 // for what was read only.
 func (t *transaction) whole(ctx context.Context, steps []step, end End, reset bool, check func() error) error {
-	switch {
-	case end == Rollback && !t.readOnly:
-		all := append([]step{t.begin()}, steps...)
-		steps = append(all, command("SET CONSTRAINTS ALL IMMEDIATE"), command("ROLLBACK"))
-	case t.isolation != schema.DefaultIsolation:
-		// The first message of an implicit transaction can still set its level; a later set_config could not.
-		steps = append([]step{command("SET TRANSACTION ISOLATION LEVEL " + levelName(t.isolation))}, steps...)
+	if reset || t.isolation != schema.DefaultIsolation || end == Rollback && !t.readOnly {
+		steps = slices.Concat([]step{t.begin()}, steps, t.finish(end, reset))
 	}
-	err := t.send(ctx, steps, reset)
-	if err != nil {
+	if err := t.send(ctx, steps); err != nil {
 		t.rollback(ctx)
 		return err
 	}
@@ -57,7 +52,7 @@ func (t *transaction) whole(ctx context.Context, steps []step, end End, reset bo
 
 // decided runs the steps, looks at the row, and then ends the transaction.
 func (t *transaction) decided(ctx context.Context, steps []step, end End, reset bool, check func() error) error {
-	if err := t.send(ctx, append([]step{t.begin()}, steps...), false); err != nil {
+	if err := t.send(ctx, append([]step{t.begin()}, steps...)); err != nil {
 		t.rollback(ctx)
 		return err
 	}
@@ -65,15 +60,27 @@ func (t *transaction) decided(ctx context.Context, steps []step, end End, reset 
 		t.rollback(ctx)
 		return err
 	}
-	last := []step{command("COMMIT")}
-	if end == Rollback {
-		last = []step{command("SET CONSTRAINTS ALL IMMEDIATE"), command("ROLLBACK")}
-	}
-	if err := t.send(ctx, last, reset); err != nil {
+	if err := t.send(ctx, t.finish(end, reset)); err != nil {
 		t.rollback(ctx)
 		return err
 	}
 	return nil
+}
+
+// finish are the steps that end the transaction. What would fail at the commit fails before a rollback, too. And what a
+// function set for the session must not outlive the request, nor reach another client of a pooler between here and the
+// server; that is undone when nothing more can run that may look at it.
+func (t *transaction) finish(end End, reset bool) []step {
+	switch {
+	case end == Rollback:
+		return []step{command("SET CONSTRAINTS ALL IMMEDIATE"), command("ROLLBACK")}
+	case reset:
+		return []step{
+			command("SET CONSTRAINTS ALL IMMEDIATE"), command("RESET ALL"), command("RESET ROLE"), command("COMMIT"),
+		}
+	default:
+		return []step{command("COMMIT")}
+	}
 }
 
 func (t *transaction) begin() step {
@@ -104,29 +111,24 @@ func (t *transaction) rollback(ctx context.Context) {
 	if t.conn.IsClosed() || t.conn.TxStatus() == txIdle {
 		return
 	}
-	_ = t.send(context.WithoutCancel(ctx), []step{command("ROLLBACK")}, false)
+	_ = t.send(context.WithoutCancel(ctx), []step{{statement: sqlgen.Statement{SQL: "ROLLBACK"}, rows: discard}})
 }
 
 // send sends the steps as one pipeline and reads all results. The first error ends the pipeline at the server.
-func (t *transaction) send(ctx context.Context, steps []step, reset bool) error {
+func (t *transaction) send(ctx context.Context, steps []step) error {
 	cache := cacheOf(t.conn)
 	p := t.conn.StartPipeline(ctx)
 	cache.deallocate(p)
-	sent := make([]*prepared, len(steps))
+	sent := make([]*prepared, 0, len(steps))
 	for i := range steps {
-		sent[i] = cache.send(p, &steps[i], t.runner.Prepared)
+		sent = append(sent, cache.send(p, &steps[i], t.runner.Prepared, sent))
 		if t.sent != nil {
 			t.sent(steps[i].statement.SQL)
 		}
 	}
 	err := p.Sync()
-	if err == nil && reset {
-		// What a function set for the session must not outlive the request.
-		p.SendQueryParams("RESET ALL", nil, nil, nil, nil)
-		err = p.Sync()
-	}
 	if err == nil {
-		err = cache.receive(p, steps, sent, reset)
+		err = cache.receive(p, steps, sent)
 	}
 	if cerr := p.Close(); err == nil {
 		err = cerr
