@@ -34,7 +34,7 @@ type env struct {
 	stderr io.Writer
 }
 
-func (e *env) logger(level slog.Level) *slog.Logger {
+func (e *env) logger(level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: level}))
 }
 
@@ -54,6 +54,7 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("tarn"),
@@ -80,17 +81,21 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 type hinted interface{ Hint() string }
 
 func fail(stderr io.Writer, err error) int {
+	if said, ok := errors.AsType[quiet](err); ok {
+		return max(1, said.code)
+	}
 	_, _ = fmt.Fprintln(stderr, "tarn: "+err.Error())
 	var h hinted
 	if errors.As(err, &h) {
 		_, _ = fmt.Fprintln(stderr, "hint: "+h.Hint())
 	}
-	var code interface{ ExitCode() int }
-	if errors.As(err, &code) {
-		return max(1, code.ExitCode())
-	}
 	return 1
 }
+
+// quiet is an error of which all is said: only the exit status is left.
+type quiet struct{ code int }
+
+func (q quiet) Error() string { return fmt.Sprintf("ended with status %d", q.code) }
 
 type versionCommand struct{}
 

@@ -1,15 +1,9 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/dataapi"
@@ -17,110 +11,71 @@ import (
 )
 
 type dataAPICommand struct {
-	File       string `arg:"" optional:"" type:"existingfile" help:"Configuration file, as PostgREST has it. PGRST_* variables go before it."`
-	DumpConfig bool   `help:"Show the settings in force, and exit. Secrets are shown."`
-	DumpSchema bool   `help:"Show the schema cache as JSON, and exit."`
-	Example    bool   `help:"Show a configuration file that explains every setting, and exit."`
-	Ready      bool   `help:"Ask the admin endpoint of a running server whether it is ready, and exit."`
+	File       string `arg:"" optional:"" help:"Configuration file, as PostgREST has it. PGRST_* variables go before it."`
+	DumpConfig bool   `xor:"what" help:"Show the settings in force, and exit. Secrets are shown."`
+	DumpSchema bool   `xor:"what" help:"Show the schema cache as JSON, and exit."`
+	Example    bool   `xor:"what" short:"e" help:"Show a configuration file that explains every setting, and exit."`
+	Ready      bool   `xor:"what" help:"Ask the admin endpoint of a running server whether it is ready, and exit."`
+	Version    bool   `xor:"what" short:"v" help:"Show the version, and exit."`
 }
 
 // Run serves a Data API alone.
 func (c *dataAPICommand) Run(e *env) error {
-	if c.Example {
+	switch {
+	case c.Version:
+		return versionCommand{}.Run(e)
+	case c.Example:
 		_, err := fmt.Fprint(e.stdout, config.Example())
 		return err
 	}
-	load := func(inDatabase []config.Setting) (*config.DataAPI, error) {
-		return config.LoadDataAPI(config.Source{Environ: config.Environ(), File: c.File, InDatabase: inDatabase})
-	}
-	cfg, err := load(nil)
+	settings := dataAPISettings{file: c.File}
+	cfg, err := settings.load(nil)
 	if err != nil {
 		return err
 	}
+	level := &slog.LevelVar{}
+	log := e.logger(level)
 	switch {
 	case c.Ready:
-		return askReady(e.ctx, cfg)
-	case c.DumpConfig:
-		return c.dumpConfig(e, load)
-	case c.DumpSchema:
-		return c.dumpSchema(e, load)
+		return askReady(e, cfg)
+	case c.DumpConfig, c.DumpSchema:
+		if cfg, err = dataapi.LoadConfig(e.ctx, cfg, settings.load, log); err != nil {
+			return err
+		}
+		if c.DumpSchema {
+			return dumpSchema(e, cfg)
+		}
+		_, err = fmt.Fprint(e.stdout, cfg.Dump())
+		return err
 	}
 	return server.DataAPI(e.ctx, server.DataAPIOptions{
-		Version: buildVersion(), Load: load, Log: e.logger(slogLevel(cfg.LogLevel)),
+		Version: buildVersion(), Config: cfg, Load: settings.load, Access: e.stdout, Log: log, LogLevel: level,
 	})
 }
 
-func slogLevel(l config.LogLevel) slog.Level {
-	switch l {
-	case config.LogCrit:
-		return slog.LevelError + 4
-	case config.LogError:
-		return slog.LevelError
-	case config.LogWarn:
-		return slog.LevelWarn
-	case config.LogInfo:
-		return slog.LevelInfo
-	case config.LogDebug:
-		return slog.LevelDebug
-	}
-	return slog.LevelError
-}
-
-type loader func([]config.Setting) (*config.DataAPI, error)
-
-func (c *dataAPICommand) dumpConfig(e *env, load loader) error {
-	cfg, err := dataapi.LoadConfig(e.ctx, load)
+func dumpSchema(e *env, cfg *config.DataAPI) error {
+	cache, err := dataapi.LoadSchema(e.ctx, cfg)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(e.stdout, cfg.Dump())
-	return err
+	return json.NewEncoder(e.stdout).Encode(dataapi.Dump(cache))
 }
 
-func (c *dataAPICommand) dumpSchema(e *env, load loader) error {
-	cache, err := dataapi.LoadSchema(e.ctx, load)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(e.stdout).Encode(cache.Dump())
+// dataAPISettings reads the settings. The database's address stays as it was at first: connections have been made to it,
+// and it may have come from a pipe.
+type dataAPISettings struct {
+	file string
+	uri  string
 }
 
-// askReady asks the admin endpoint that the settings name.
-func askReady(ctx context.Context, cfg *config.DataAPI) error {
-	client := http.Client{Timeout: 10 * time.Second}
-	url := "http://" + net.JoinHostPort(adminHost(cfg.AdminHost), strconv.Itoa(cfg.AdminPort)) + "/ready"
-	switch {
-	case cfg.AdminUnixSocket != "":
-		client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", cfg.AdminUnixSocket)
-		}}
-		url = "http://unix/ready"
-	case cfg.AdminPort == 0:
-		return errors.New("there is no admin endpoint: set admin-server-port")
+func (s *dataAPISettings) load(inDatabase []config.Setting) (*config.DataAPI, error) {
+	environ := config.Environ()
+	if s.uri != "" {
+		environ = append(environ, "PGRST_DB_URI="+s.uri)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
+	cfg, err := config.LoadDataAPI(config.Source{Environ: environ, File: s.file, InDatabase: inDatabase})
+	if err == nil {
+		s.uri = cfg.DBURI
 	}
-	res, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("the admin endpoint doesn't answer: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("not ready: the admin endpoint answers %s", res.Status)
-	}
-	return nil
-}
-
-// adminHost is a host that can be asked, where one was given that is listened on.
-func adminHost(host string) string {
-	switch host {
-	case "", "*", "!4", "*4":
-		return "127.0.0.1"
-	case "!6", "*6":
-		return "::1"
-	}
-	return host
+	return cfg, err
 }

@@ -50,14 +50,6 @@ func (c *psqlCommand) Run(e *env) error {
 	return err
 }
 
-// quiet is an error of a program that has said itself what is wrong.
-type quiet struct{ code int }
-
-func (q quiet) Error() string { return fmt.Sprintf("psql ended with status %d", q.code) }
-
-// ExitCode is the program's own.
-func (q quiet) ExitCode() int { return q.code }
-
 // hint is an error that says what to do about it.
 type hint struct {
 	error

@@ -21,10 +21,18 @@ import (
 type Options struct {
 	AppName string
 	Version string
-	// Load reads the settings, with those that the database itself holds.
-	Load func(inDatabase []config.Setting) (*config.DataAPI, error)
+	// Config are the settings to begin with; nil to load them.
+	Config *config.DataAPI
+	Load   Load
 	// Authenticator makes what tells who the caller is, whenever the settings change.
 	Authenticator func(*config.DataAPI) (auth.Authenticator, error)
+	// Configured is told of settings when they come into force; nil for nobody.
+	Configured func(*config.DataAPI)
+	// Fail is told when there is no use in going on: the password is wrong, or the connection is lost and there is to be no
+	// recovery. Without it, the engine goes on trying.
+	Fail func(error)
+	// NeedSchemas makes it an error that a schema of the settings doesn't exist.
+	NeedSchemas bool
 	// RefuseElevated makes the engine refuse to act as roles with more than a user's rights.
 	RefuseElevated bool
 	// HealMisses makes a request for what the snapshot doesn't have look whether it is there by now. That is for callers
@@ -47,10 +55,15 @@ type Engine struct {
 	tried       chan struct{} // closed when the schema cache was loaded for the first time, or could not be
 	once        sync.Once
 	loading     atomic.Bool // whether the first load has begun
+	listening   atomic.Bool
 	up          atomic.Bool // whether the last attempt to load the schema cache succeeded
 	lastRefresh atomic.Int64
 	lastTimeout atomic.Int64 // when it was last logged that no connection became free
 	Stats       Stats
+
+	// What follows belongs to maintain.
+	configured bool // whether the settings in force have those that the database holds
+	listener   listener
 }
 
 // Stats counts what an engine did.
@@ -70,20 +83,18 @@ type state struct {
 	fixed  fixedSettings
 }
 
-type reloadKind uint8
-
-const (
-	reloadSchema reloadKind = iota
-	reloadConfig
-	reloadAll
-)
-
 // Open makes an engine and begins to load its schema cache in the background. Until that is done, requests are
 // answered with 503. Settings that can't be read are an error.
 func Open(ctx context.Context, opt Options) (*Engine, error) {
-	cfg, err := opt.Load(nil)
-	if err != nil {
-		return nil, err
+	cfg := opt.Config
+	if cfg == nil {
+		var err error
+		if cfg, err = opt.Load(nil); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Configured != nil {
+		opt.Configured(cfg)
 	}
 	authenticator, err := opt.Authenticator(cfg)
 	if err != nil {
@@ -128,6 +139,19 @@ func (e *Engine) Pool() *pg.Pool { return e.pool }
 
 // Ready tells whether the schema cache is loaded and the database was there the last time.
 func (e *Engine) Ready() bool { return e.state.Load().cache != nil && e.up.Load() }
+
+// Reachable tells whether the database can be reached. Who listens to it knows; else it is asked.
+func (e *Engine) Reachable(ctx context.Context) bool {
+	if e.Config().ChannelEnabled {
+		return e.listening.Load()
+	}
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Release()
+	return conn.Ping(ctx) == nil
+}
 
 // WaitReady waits until the engine is ready.
 func (e *Engine) WaitReady(ctx context.Context) error {

@@ -2,33 +2,100 @@ package dataapi
 
 import (
 	"context"
+	"log/slog"
+	"reflect"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/dataapi/introspect"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/pg"
 )
 
-// LoadConfig reads the settings with those that the database holds, once.
-func LoadConfig(ctx context.Context, load func([]config.Setting) (*config.DataAPI, error)) (*config.DataAPI, error) {
-	cfg, err := load(nil)
-	if err != nil || !cfg.DBConfig {
-		return cfg, err
+// Load reads the settings, with those that the database holds.
+type Load func(inDatabase []config.Setting) (*config.DataAPI, error)
+
+// loadConfig returns the settings that are to be in force. When new ones are no good, the old ones stay: but at first, when
+// the database's own have never been heard.
+func (e *Engine) loadConfig(
+	ctx context.Context, conn *pgx.Conn, k reloadKind, old *state,
+) (*config.DataAPI, auth.Authenticator, error) {
+	asked := k&reloadConfig != 0
+	if !asked && !old.cfg.DBConfig { // what the database holds is loaded together
+		return old.cfg, old.auth, nil
+	}
+	cfg, authenticator, err := e.readConfig(ctx, conn, old)
+	switch {
+	case err == nil:
+	case !e.configured || conn.IsClosed():
+		return nil, nil, err
+	default:
+		e.opt.Log.Error("the new settings are no good, and the old ones stay in force", "error", err)
+		return old.cfg, old.auth, nil
+	}
+	if changed := cfg != old.cfg; e.configured && (asked || changed) {
+		e.opt.Log.Info("settings reloaded", "changed", changed)
+	}
+	if cfg != old.cfg && e.opt.Configured != nil {
+		e.opt.Configured(cfg)
+	}
+	e.configured = true
+	return cfg, authenticator, nil
+}
+
+// readConfig reads the settings. Where nothing has changed it returns the old ones, so that what is known of tokens isn't
+// lost.
+func (e *Engine) readConfig(ctx context.Context, conn *pgx.Conn, old *state) (*config.DataAPI, auth.Authenticator, error) {
+	cfg := old.cfg
+	var err error
+	if e.configured { // else they have only just been read
+		if cfg, err = e.opt.Load(nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cfg.DBConfig {
+		if cfg, err = configWithDatabase(ctx, conn, e.opt.Load, cfg); err != nil {
+			return nil, nil, err
+		}
+	}
+	if reflect.DeepEqual(cfg, old.cfg) {
+		return old.cfg, old.auth, nil
+	}
+	authenticator, err := e.opt.Authenticator(cfg)
+	return cfg, authenticator, err
+}
+
+func configWithDatabase(ctx context.Context, conn *pgx.Conn, load Load, cfg *config.DataAPI) (*config.DataAPI, error) {
+	found, err := introspect.LoadSettings(ctx, conn, cfg.PreConfig, config.InDatabase())
+	if err != nil {
+		return nil, err
+	}
+	settings := make([]config.Setting, len(found))
+	for i, s := range found {
+		settings[i] = config.Setting(s)
+	}
+	return load(settings)
+}
+
+// LoadConfig adds what the database holds to settings, once. Without a database they are as they were, and the log says
+// why.
+func LoadConfig(ctx context.Context, cfg *config.DataAPI, load Load, log *slog.Logger) (*config.DataAPI, error) {
+	if !cfg.DBConfig {
+		return cfg, nil
 	}
 	conn, err := pg.Connect(ctx, cfg.DBURI, "tarn")
 	if err != nil {
-		return nil, err
+		log.Warn("settings in the database are not read", "error", err)
+		return cfg, nil
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	return configWithDatabase(ctx, conn, load, cfg)
 }
 
 // LoadSchema reads the schema cache, once.
-func LoadSchema(ctx context.Context, load func([]config.Setting) (*config.DataAPI, error)) (*schema.Cache, error) {
-	cfg, err := LoadConfig(ctx, load)
-	if err != nil {
-		return nil, err
-	}
+func LoadSchema(ctx context.Context, cfg *config.DataAPI) (*schema.Cache, error) {
 	conn, err := pg.Connect(ctx, cfg.DBURI, "tarn")
 	if err != nil {
 		return nil, err

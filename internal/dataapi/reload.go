@@ -2,13 +2,19 @@ package dataapi
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/config"
+	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/introspect"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/pg"
@@ -20,17 +26,23 @@ const (
 	lastBackoff  = 32 * time.Second
 	// settle is how long to wait for more of the same before a reload: DDL comes in bursts.
 	settle = 20 * time.Millisecond
-	// listenWait is how long the first load waits for the listener, which some servers can't have.
-	listenWait = 500 * time.Millisecond
 	// rolesEvery is how often the roles that must not be acted as are looked up anew: no notification tells of them.
 	rolesEvery = 15 * time.Second
 )
 
+// reloadKind says what is to be loaded anew.
+type reloadKind uint8
+
+const (
+	reloadSchema reloadKind = 1 << iota
+	reloadConfig
+	reloadAll = reloadSchema | reloadConfig
+)
+
 // maintain loads the snapshot, and again whenever that is asked for.
 func (e *Engine) maintain(ctx context.Context) {
-	if cfg := e.Config(); cfg.ChannelEnabled {
-		e.startListening(ctx, cfg)
-	}
+	e.listen(ctx)
+	e.loading.Store(true)
 	e.loadUntilDone(ctx, reloadAll)
 	var roles <-chan time.Time
 	if e.opt.RefuseElevated {
@@ -46,6 +58,7 @@ func (e *Engine) maintain(ctx context.Context) {
 			e.refreshRoles(ctx)
 		case k := <-e.reload:
 			e.loadUntilDone(ctx, e.coalesce(ctx, k))
+			e.listen(ctx) // which the settings may want otherwise now
 		}
 	}
 }
@@ -61,33 +74,32 @@ func (e *Engine) coalesce(ctx context.Context, k reloadKind) reloadKind {
 		case <-t.C:
 			return k
 		case other := <-e.reload:
-			if other != k {
-				k = reloadAll
-			}
+			k |= other
 		}
 	}
 }
 
 func (e *Engine) loadUntilDone(ctx context.Context, k reloadKind) {
 	backoff := firstBackoff
-	for ctx.Err() == nil {
+	for {
 		err := e.load(ctx, k)
+		if ctx.Err() != nil {
+			return
+		}
+		e.up.Store(err == nil)
+		again := err != nil && e.retries(err)
 		e.once.Do(func() { close(e.tried) })
-		if err == nil || ctx.Err() != nil {
-			e.up.Store(err == nil)
+		if !again {
 			e.retry.Store(0)
 			return
 		}
-		e.up.Store(false)
-		e.Stats.FailedLoads.Add(1)
 		e.retry.Store(int64(math.Ceil(backoff.Seconds())))
-		e.opt.Log.Error("could not load the schema cache", "retry_in", backoff.String(), "error", err)
-		if !e.Config().PoolAutoRecovery {
-			return
-		}
+		e.opt.Log.Info("trying again", "in", backoff.String())
 		t := time.NewTimer(backoff)
 		select {
 		case <-ctx.Done():
+		case other := <-e.reload: // whoever asks may know that it will do now
+			k |= other
 		case <-t.C:
 		}
 		t.Stop()
@@ -95,63 +107,128 @@ func (e *Engine) loadUntilDone(ctx context.Context, k reloadKind) {
 	}
 }
 
+// retries logs why a load failed, and tells whether to try again.
+func (e *Engine) retries(err error) bool {
+	cfg := e.Config()
+	e.Stats.FailedLoads.Add(1)
+	e.opt.Log.Error("could not load the schema cache", "db-schemas", cfg.Schemas, "db-extra-search-path", cfg.ExtraSearchPath, "error", err)
+	var (
+		pgErr   *pgconn.PgError
+		old     *unsupportedError
+		connect *exec.ConnectError
+	)
+	switch {
+	case errors.As(err, &pgErr) && pgErr.Code == "28P01": // wrong password
+	case errors.As(err, &old):
+	case !cfg.PoolAutoRecovery && errors.As(err, &connect):
+		err = fmt.Errorf("automatic recovery is off: %w", err)
+	default:
+		return cfg.PoolAutoRecovery
+	}
+	return !e.fail(err)
+}
+
+// fail gives up, where that is possible.
+func (e *Engine) fail(err error) bool {
+	if e.opt.Fail == nil {
+		return false
+	}
+	e.opt.Fail(err)
+	return true
+}
+
+// load makes a new state of what is to be loaded anew and what is to stay, and swaps it in.
 func (e *Engine) load(ctx context.Context, k reloadKind) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
-	started := time.Now()
-	conn, err := pg.Connect(ctx, e.Config().DBURI, e.opt.AppName)
+	conn, err := e.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	old := e.state.Load()
-	cfg, authenticator, cache := old.cfg, old.auth, old.cache
-	if k != reloadSchema {
-		if cfg, err = e.loadConfig(ctx, conn); err != nil {
-			return err
-		}
-		if authenticator, err = e.opt.Authenticator(cfg); err != nil {
-			return err
-		}
+	cfg, authenticator, err := e.loadConfig(ctx, conn, k, old)
+	if err != nil {
+		return err
 	}
-	if k != reloadConfig || !sameSchemas(cfg, old.cfg) {
-		if cache, err = e.loadCache(ctx, conn, cfg); err != nil {
-			return err
-		}
-		took := time.Since(started)
-		e.Stats.Loads.Add(1)
-		e.Stats.LoadDuration.Store(int64(took))
-		e.opt.Log.Info("schema cache loaded", "summary", cache.Summary(), "took", took.Round(time.Microsecond).String())
+	cache, err := e.loadCache(ctx, conn, k, cfg, old)
+	if err != nil {
+		return err
 	}
 	e.state.Store(e.newState(cfg, authenticator, cache))
+	if k&reloadSchema != 0 && old.cache != nil {
+		e.pool.Reset() // connections keep the login role's settings as they were, and what they know of the catalogs
+	}
 	return nil
 }
 
-// loadConfig reads the settings, with those in the database if they are to be heard.
-func (e *Engine) loadConfig(ctx context.Context, conn *pgx.Conn) (*config.DataAPI, error) {
-	cfg, err := e.opt.Load(nil)
-	if err != nil || !cfg.DBConfig {
-		return cfg, err
+// connect connects to a server that is not too old.
+func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pg.Connect(ctx, e.Config().DBURI, e.opt.AppName)
+	if err != nil {
+		return nil, &exec.ConnectError{Cause: err}
 	}
-	return configWithDatabase(ctx, conn, e.opt.Load, cfg)
+	version := conn.PgConn().ParameterStatus("server_version")
+	number, _, _ := strings.Cut(version, ".")
+	if major, err := strconv.Atoi(number); err == nil && major < oldestServer {
+		_ = conn.Close(ctx)
+		return nil, &unsupportedError{version}
+	}
+	return conn, nil
 }
 
-func configWithDatabase(
-	ctx context.Context, conn *pgx.Conn, load func([]config.Setting) (*config.DataAPI, error), cfg *config.DataAPI,
-) (*config.DataAPI, error) {
-	found, err := introspect.LoadSettings(ctx, conn, cfg.PreConfig, config.InDatabase())
+const oldestServer = 14
+
+// unsupportedError says that the server is too old.
+type unsupportedError struct{ version string }
+
+func (e *unsupportedError) Error() string {
+	return fmt.Sprintf("PostgreSQL %s is too old: %d is the oldest that will do", e.version, oldestServer)
+}
+
+// loadCache reads the snapshot, or only the roles where the rest is to stay.
+func (e *Engine) loadCache(ctx context.Context, conn *pgx.Conn, k reloadKind, cfg *config.DataAPI, old *state) (*schema.Cache, error) {
+	if k&reloadSchema == 0 && old.cache != nil && sameSchemas(cfg, old.cfg) {
+		roles, err := introspect.LoadRoles(ctx, conn)
+		if err != nil {
+			return nil, err
+		}
+		cache := *old.cache
+		cache.Roles = roles
+		return &cache, nil
+	}
+	started := time.Now()
+	if err := e.checkSchemas(ctx, conn, cfg); err != nil {
+		return nil, err
+	}
+	cache, err := introspect.Load(ctx, conn, introspectOptions(cfg))
 	if err != nil {
 		return nil, err
 	}
-	settings := make([]config.Setting, len(found))
-	for i, s := range found {
-		settings[i] = config.Setting(s)
-	}
-	return load(settings)
+	took := time.Since(started)
+	e.Stats.Loads.Add(1)
+	e.Stats.LoadDuration.Store(int64(took))
+	e.opt.Log.Info("schema cache loaded", "summary", cache.Summary(), "took", took.Round(time.Microsecond).String(),
+		"postgresql", conn.PgConn().ParameterStatus("server_version"))
+	return cache, nil
 }
 
-func (e *Engine) loadCache(ctx context.Context, conn *pgx.Conn, cfg *config.DataAPI) (*schema.Cache, error) {
-	return introspect.Load(ctx, conn, introspectOptions(cfg))
+const missingSchemas = `SELECT s FROM unnest($1::text[]) s WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = s)`
+
+// checkSchemas finds schemas that are named but aren't there.
+func (e *Engine) checkSchemas(ctx context.Context, conn *pgx.Conn, cfg *config.DataAPI) error {
+	if !e.opt.NeedSchemas {
+		return nil
+	}
+	var missing string
+	err := conn.QueryRow(ctx, missingSchemas, slices.Concat(cfg.Schemas, cfg.ExtraSearchPath)).Scan(&missing)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("schema %q does not exist", missing)
 }
 
 func introspectOptions(cfg *config.DataAPI) introspect.Options {
@@ -188,45 +265,4 @@ func (e *Engine) refreshRoles(ctx context.Context) {
 func sameSchemas(a, b *config.DataAPI) bool {
 	return slices.Equal(a.Schemas, b.Schemas) && slices.Equal(a.ExtraSearchPath, b.ExtraSearchPath) &&
 		slices.Equal(a.HoistedTxSettings, b.HoistedTxSettings)
-}
-
-// startListening begins to listen for requests to reload, and waits a while for that, so that no change between the
-// first load and the first notification is missed.
-func (e *Engine) startListening(ctx context.Context, cfg *config.DataAPI) {
-	var (
-		listening = make(chan struct{})
-		first     = true
-	)
-	l := pg.Listener{
-		URL: cfg.DBURI, AppName: e.opt.AppName, Channel: cfg.Channel, Log: e.opt.Log,
-		Connected: func() {
-			if first {
-				first = false
-				close(listening)
-				if !e.loading.Load() {
-					return
-				}
-			}
-			e.request(reloadAll) // what changed before was not heard of
-		},
-		Notified: func(payload string) {
-			switch payload {
-			case "", "reload schema":
-				e.request(reloadSchema)
-			case "reload config":
-				e.request(reloadConfig)
-			}
-		},
-	}
-	e.done.Go(func() {
-		l.Run(ctx)
-	})
-	t := time.NewTimer(listenWait)
-	defer t.Stop()
-	select {
-	case <-listening:
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	e.loading.Store(true)
 }

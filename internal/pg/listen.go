@@ -2,10 +2,12 @@ package pg
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Listener hears the notifications of a channel on a connection of its own, and makes a new one when that is lost.
@@ -16,6 +18,8 @@ type Listener struct {
 	Log     *slog.Logger
 	// Connected is called when listening (again) begins: notifications before it may have been missed.
 	Connected func()
+	// Lost is called when listening ends against its will; nil for nobody.
+	Lost func(error)
 	// Notified is called with the payload of each notification.
 	Notified func(payload string)
 }
@@ -37,6 +41,9 @@ func (l *Listener) Run(ctx context.Context) {
 		if time.Since(started) > lastRetry {
 			retry = firstRetry
 		}
+		if l.Lost != nil {
+			l.Lost(err)
+		}
 		l.Log.Warn("listener lost its connection", "channel", l.Channel, "retry_in", retry.String(), "error", err)
 		if !sleep(ctx, retry) {
 			return
@@ -46,14 +53,18 @@ func (l *Listener) Run(ctx context.Context) {
 }
 
 func (l *Listener) listen(ctx context.Context) error {
-	conn, err := Connect(ctx, l.URL, l.AppName)
+	conn, err := l.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{l.Channel}.Sanitize()); err != nil {
-		return err
+	// To ask how full the queue is also moves its tail, without which a damaged queue would fail LISTEN again and again.
+	for _, sql := range []string{"SELECT pg_notification_queue_usage()", "LISTEN " + pgx.Identifier{l.Channel}.Sanitize()} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
 	}
+	l.Log.Info("listening for notifications", "channel", l.Channel, "server", conn.PgConn().Conn().RemoteAddr().String())
 	l.Connected()
 	for {
 		n, err := conn.WaitForNotification(ctx)
@@ -62,6 +73,17 @@ func (l *Listener) listen(ctx context.Context) error {
 		}
 		l.Notified(n.Payload)
 	}
+}
+
+// connect connects to the primary server, if the URL names several: a standby has no notifications.
+func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(l.URL)
+	if err != nil {
+		return nil, fmt.Errorf("connection string: %w", err)
+	}
+	configure(cfg, l.AppName)
+	cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
+	return pgx.ConnectConfig(ctx, cfg)
 }
 
 // sleep waits and tells whether the context still lasts.

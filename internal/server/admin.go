@@ -1,25 +1,74 @@
 package server
 
-import "net/http"
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
 
-// health is what the admin endpoint tells.
-type health struct {
-	live  func() bool
-	ready func() bool
+	"github.com/tarn-data/tarn/internal/dataapi"
+)
+
+// admin answers the admin endpoint.
+type admin struct {
+	live    func() bool                // whether clients find the API
+	ready   func(context.Context) bool // whether the API has all that it needs to answer
+	engine  *dataapi.Engine            // whose schema cache may be seen; nil for none
+	metrics http.Handler
 }
 
-// adminHandler serves /live, /ready and /metrics.
-func adminHandler(h health, metrics http.Handler) *http.ServeMux {
-	mux := http.NewServeMux()
-	status := func(ok func() bool, otherwise int) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			if !ok() {
-				w.WriteHeader(otherwise)
-			}
+// ServeHTTP implements http.Handler.
+func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/live":
+		if !a.live() {
+			w.WriteHeader(http.StatusInternalServerError)
 		}
+	case "/ready":
+		switch {
+		case !a.ready(r.Context()):
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case !a.live():
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	case "/schema_cache":
+		a.schemaCache(w)
+	case "/metrics":
+		a.metrics.ServeHTTP(w, r)
+	default:
+		w.WriteHeader(http.StatusNotFound)
 	}
-	mux.HandleFunc("GET /live", status(h.live, http.StatusInternalServerError))
-	mux.HandleFunc("GET /ready", status(h.ready, http.StatusServiceUnavailable))
-	mux.Handle("GET /metrics", metrics)
-	return mux
+}
+
+func (a *admin) schemaCache(w http.ResponseWriter) {
+	if a.engine == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if cache := a.engine.Cache(); cache != nil {
+		_ = json.NewEncoder(w).Encode(dataapi.Dump(cache)) // a client that went away has no use for the error
+	}
+}
+
+// door is where clients find an API: nowhere until it is opened, nor when the context has ended.
+type door struct {
+	ctx      context.Context //nolint:containedctx // it is the server's own
+	listener atomic.Pointer[net.Listener]
+}
+
+func (d *door) open(l net.Listener) { d.listener.Store(&l) }
+
+func (d *door) isOpen() bool {
+	l := d.listener.Load()
+	if l == nil || d.ctx.Err() != nil {
+		return false
+	}
+	if addr := (*l).Addr(); addr.Network() == "unix" {
+		_, err := os.Stat(addr.String()) // someone may have removed it
+		return err == nil
+	}
+	return true
 }

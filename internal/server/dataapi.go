@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/accesslog"
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/dataapi"
@@ -22,56 +24,98 @@ const maxBody = 64 << 20
 
 // DataAPIOptions say what a Data API alone serves.
 type DataAPIOptions struct {
-	Version string
-	Load    func(inDatabase []config.Setting) (*config.DataAPI, error)
-	Log     *slog.Logger
+	Version  string
+	Config   *config.DataAPI // to begin with
+	Load     dataapi.Load
+	Access   io.Writer // of the access log
+	Log      *slog.Logger
+	LogLevel *slog.LevelVar // of Log, which the settings change
 }
 
 // DataAPI serves one database at the root, in PostgREST's place, until the context ends. SIGUSR1 has the schema cache
 // loaded anew, SIGUSR2 the settings.
 func DataAPI(ctx context.Context, opt DataAPIOptions) error {
-	cfg, err := opt.Load(nil)
+	run, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err := serveDataAPI(run, opt, fail)
+	if err == nil && ctx.Err() == nil {
+		err = context.Cause(run) // with which the engine gave up
+	}
+	return err
+}
+
+func serveDataAPI(ctx context.Context, opt DataAPIOptions, fail func(error)) error {
+	opt.Log.Info("starting", "version", opt.Version, "pool", opt.Config.PoolSize)
+	adminListener, err := listenAdmin(ctx, opt.Config)
 	if err != nil {
 		return err
 	}
 	stats := &token.Stats{}
 	engine, err := dataapi.Open(ctx, dataapi.Options{
-		AppName: "tarn",
+		AppName: appName + " " + opt.Version,
 		Version: opt.Version,
+		Config:  opt.Config,
 		Load:    opt.Load,
 		Authenticator: func(cfg *config.DataAPI) (auth.Authenticator, error) {
 			return auth.NewPostgREST(cfg, time.Now, stats)
 		},
-		MaxBody: maxBody,
-		Log:     opt.Log,
+		Configured:  opt.configured,
+		Fail:        fail,
+		NeedSchemas: true,
+		MaxBody:     maxBody,
+		Log:         opt.Log,
 	})
 	if err != nil {
 		return err
 	}
 	defer engine.Close()
-	// Who finds the port open finds an API, unless the database is down.
-	engine.WaitTried(ctx)
-	listener, err := listenDataAPI(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	handler := named(recovered(engine, opt.Log), opt.Version)
-	endpoints := []endpoint{{newHTTPServer(handler, opt.Log), listener}}
-	admin, err := listenAdmin(ctx, cfg)
-	if err != nil {
-		_ = listener.Close()
-		return err
-	}
-	if admin != nil {
-		single := func(visit func(string, *dataapi.Engine)) { visit("", engine) }
-		mux := adminHandler(
-			health{live: func() bool { return true }, ready: engine.Ready},
-			metricsHandler(newDataAPICollector(single, stats, false)))
-		endpoints = append(endpoints, endpoint{newHTTPServer(recovered(mux, opt.Log), opt.Log), admin})
-	}
 	defer reloadOnSignal(engine)()
-	opt.Log.Info("listening", "address", listener.Addr().String())
-	return runAll(ctx, opt.Log, endpoints...)
+	access := accesslog.New(opt.Access)
+	defer access.Close()
+	servers := newServers(opt.Log)
+	defer servers.stop()
+	door := &door{ctx: ctx}
+	if adminListener != nil {
+		servers.start("admin", named(recovered(dataAPIAdmin(engine, door, stats), opt.Log), opt.Version), adminListener)
+	}
+	// Who finds the port open finds an API, unless the database is down. Where others serve the port, too, it has to be one
+	// that works.
+	if opt.Config.ServerReusePort {
+		_ = engine.WaitReady(ctx)
+	} else {
+		engine.WaitTried(ctx)
+	}
+	listener, err := listenDataAPI(ctx, opt.Config)
+	if err != nil {
+		return err
+	}
+	logs := func(status int) bool { return engine.Config().LogLevel.Logs(status) }
+	servers.start("API", named(access.Handler(recovered(engine, opt.Log), logs), opt.Version), listener)
+	door.open(listener)
+	return servers.wait(ctx)
+}
+
+// configured heeds the settings that concern what is logged. All but what a request depends on is logged at any level.
+func (opt *DataAPIOptions) configured(cfg *config.DataAPI) {
+	level := slog.LevelInfo
+	if cfg.LogLevel == config.LogDebug {
+		level = slog.LevelDebug
+	}
+	opt.LogLevel.Set(level)
+	if role, err := token.ParseRoleClaim(cfg.JWTRoleClaimKey); err == nil && role.Deprecated() {
+		opt.Log.Warn("jwt-role-claim-key has a syntax that will not be understood for long: write it as JSONPath",
+			"jwt-role-claim-key", role.String())
+	}
+}
+
+func dataAPIAdmin(engine *dataapi.Engine, door *door, stats *token.Stats) *admin {
+	single := func(visit func(string, *dataapi.Engine)) { visit("", engine) }
+	return &admin{
+		live:    door.isOpen,
+		ready:   func(ctx context.Context) bool { return engine.Ready() && engine.Reachable(ctx) },
+		engine:  engine,
+		metrics: metricsHandler(newDataAPICollector(single, stats, false)),
+	}
 }
 
 func listenDataAPI(ctx context.Context, cfg *config.DataAPI) (net.Listener, error) {
@@ -82,7 +126,8 @@ func listenDataAPI(ctx context.Context, cfg *config.DataAPI) (net.Listener, erro
 	if cfg.ServerReusePort {
 		lc.Control = reusePort
 	}
-	l, err := lc.Listen(ctx, "tcp", hostPort(cfg.ServerHost, cfg.ServerPort))
+	network, address := networkAddress(cfg.ServerHost, cfg.ServerPort)
+	l, err := lc.Listen(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -95,7 +140,8 @@ func listenAdmin(ctx context.Context, cfg *config.DataAPI) (net.Listener, error)
 		return listenUnix(ctx, cfg.AdminUnixSocket, cfg.AdminUnixSocketMode)
 	case cfg.AdminPort != 0:
 		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", hostPort(cfg.AdminHost, cfg.AdminPort))
+		network, address := networkAddress(cfg.AdminHost, cfg.AdminPort)
+		l, err := lc.Listen(ctx, network, address)
 		if err != nil {
 			return nil, fmt.Errorf("listen for admin: %w", err)
 		}
@@ -104,17 +150,20 @@ func listenAdmin(ctx context.Context, cfg *config.DataAPI) (net.Listener, error)
 	return nil, nil //nolint:nilnil // no admin endpoint is asked for
 }
 
-// hostPort joins host and port. PostgREST's special hosts mean all addresses of a kind.
-func hostPort(host string, port int) string {
+// networkAddress is what to listen on. PostgREST's special hosts mean all addresses of a kind.
+func networkAddress(host string, port int) (network, address string) {
+	network = "tcp"
 	switch host {
 	case "*":
 		host = ""
-	case "!4", "*4":
+	case "*4", "!4":
 		host = "0.0.0.0"
-	case "!6", "*6":
+	case "*6":
 		host = "::"
+	case "!6":
+		network, host = "tcp6", "::"
 	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
+	return network, net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 // reloadOnSignal heeds the signals that PostgREST heeds, until the function that it returns is called.

@@ -21,7 +21,6 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
-	drainTimeout      = 20 * time.Second
 	maxHeaderBytes    = 1 << 20
 )
 
@@ -85,35 +84,4 @@ func listenUnix(ctx context.Context, path string, mode fs.FileMode) (net.Listene
 		return nil, fmt.Errorf("socket: %w", err)
 	}
 	return l, nil
-}
-
-// endpoint is an HTTP server and where it listens.
-type endpoint struct {
-	server   *http.Server
-	listener net.Listener
-}
-
-// runAll serves until the context ends or a server fails, and then lets running requests end.
-func runAll(ctx context.Context, log *slog.Logger, endpoints ...endpoint) error {
-	failed := make(chan error, len(endpoints))
-	for _, e := range endpoints {
-		go func() { failed <- e.server.Serve(e.listener) }()
-	}
-	var err error
-	select {
-	case <-ctx.Done():
-		log.Info("draining", "timeout", drainTimeout.String())
-	case err = <-failed:
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	for _, e := range endpoints {
-		if serr := e.server.Shutdown(drain); serr != nil {
-			_ = e.server.Close()
-		}
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }

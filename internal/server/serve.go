@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/accesslog"
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/pg"
@@ -49,7 +50,7 @@ type ServeOptions struct {
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
-	Out         io.Writer // for people
+	Out         io.Writer // for people, and of the access log
 	Log         *slog.Logger
 }
 
@@ -123,24 +124,43 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	admin, err := lc.Listen(ctx, "tcp", opt.AdminListen)
+	adminListener, err := lc.Listen(ctx, "tcp", opt.AdminListen)
 	if err != nil {
 		_ = api.Close()
 		return fmt.Errorf("listen for admin: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc(lakebasePath, dbs.lakebase)
-	always := func() bool { return true }
-	endpoints := []endpoint{
-		{newHTTPServer(named(recovered(mux, opt.Log), opt.Version), opt.Log), api},
-		{newHTTPServer(recovered(adminHandler(health{always, always},
-			metricsHandler(newDataAPICollector(dbs.Each, stats, true))), opt.Log), opt.Log), admin},
-	}
-	opt.Log.Info("listening", "address", api.Addr().String(), "admin", admin.Addr().String())
-	if err := greet(opt, keys, api.Addr().String(), admin.Addr().String()); err != nil {
+	if err := greet(opt, keys, api.Addr().String(), adminListener.Addr().String()); err != nil {
 		return err
 	}
-	return runAll(ctx, opt.Log, endpoints...)
+	mux := http.NewServeMux()
+	mux.HandleFunc(lakebasePath, dbs.lakebase)
+	access := accesslog.New(opt.Out)
+	defer access.Close()
+	door := &door{ctx: ctx}
+	door.open(api)
+	servers := newServers(opt.Log)
+	defer servers.stop()
+	servers.start("admin", named(recovered(&admin{
+		live:    door.isOpen,
+		ready:   func(context.Context) bool { return true },
+		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
+	}, opt.Log), opt.Version), adminListener)
+	servers.start("API", named(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log)), opt.Version), api)
+	return servers.wait(ctx)
+}
+
+// logsAt tells of which statuses requests are logged, at the level that a log has.
+func logsAt(log *slog.Logger) func(status int) bool {
+	return func(status int) bool {
+		level := slog.LevelInfo
+		switch {
+		case status >= http.StatusInternalServerError:
+			level = slog.LevelError
+		case status >= http.StatusBadRequest:
+			level = slog.LevelWarn
+		}
+		return log.Enabled(context.Background(), level)
+	}
 }
 
 // greet says where everything is and what to try first.
