@@ -19,12 +19,14 @@ import (
 // client is a public client library, pinned by its manifest and installed from its registry.
 type client struct {
 	name      string
+	language  string
 	folder    string   // of its tests
 	program   string   // that runs it
 	manifest  []string // files in its folder that pin what is installed
 	install   []string // command that installs it beside its manifest
 	modules   string   // folder that the command makes
 	environ   []string
+	eval      []string // command that runs a program on standard input
 	test      []string // command that runs its tests
 	installed string   // the modules' folder, once they are there
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,17 +24,21 @@ import (
 // postgrestJS is @supabase/postgrest-js, tested by Node's own test runner.
 var postgrestJS = client{
 	name:     "postgrest-js",
+	language: "js",
 	folder:   "clients/js",
 	program:  "node",
 	manifest: []string{"package.json", "package-lock.json"},
-	install:  []string{"npm", "ci", "--engine-strict", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"},
-	modules:  "node_modules",
-	test:     []string{"node", "--test-reporter=spec", "all.mjs"},
+	install: []string{"npm", "ci", "--engine-strict", "--ignore-scripts", "--no-audit", "--no-fund",
+		"--fetch-retries=2", "--fetch-retry-mintimeout=500"},
+	modules: "node_modules",
+	eval:    []string{"node", "--input-type=module"},
+	test:    []string{"node", "--test-reporter=spec", "all.mjs"},
 }
 
 // postgrestPy is postgrest-py, tested by Python's own test runner.
 var postgrestPy = client{
 	name:     "postgrest-py",
+	language: "python",
 	folder:   "clients/py",
 	program:  "python3",
 	manifest: []string{"requirements.txt"},
@@ -41,6 +46,7 @@ var postgrestPy = client{
 		"--only-binary=:all:", "--requirement=requirements.txt", "--target=site-packages"},
 	modules: "site-packages",
 	environ: []string{"PYTHONPATH=site-packages", "PYTHONNOUSERSITE=1"},
+	eval:    []string{"python3", "-"},
 	test:    []string{"python3", "-m", "unittest", "discover", "--pattern=*_test.py"},
 }
 
@@ -49,7 +55,7 @@ func TestClients(t *testing.T) {
 	clients := installed(t, postgrestJS, postgrestPy)
 	environ := serveClients(t)
 	for _, c := range clients {
-		t.Run(c.name, func(t *testing.T) { c.run(t, environ, c.test...) })
+		t.Run(c.name, func(t *testing.T) { c.run(t, environ, "", c.test...) })
 	}
 }
 
@@ -58,7 +64,7 @@ func TestClientsOfLakebase(t *testing.T) {
 	clients := installed(t, postgrestJS, postgrestPy)
 	environ := serveLakebaseClients(t)
 	for _, c := range clients {
-		t.Run(c.name, func(t *testing.T) { c.run(t, environ, c.test...) })
+		t.Run(c.name, func(t *testing.T) { c.run(t, environ, "", c.test...) })
 	}
 }
 
@@ -140,8 +146,8 @@ func signHS256(t testing.TB, secret string, claims map[string]any) string {
 	return string(token)
 }
 
-// run runs a command of the client's language in a copy of its folder, beside its modules.
-func (c client) run(t *testing.T, environ []string, command ...string) string {
+// run runs a command of the client's language in a copy of its folder, beside its modules, and returns what it prints.
+func (c client) run(t *testing.T, environ []string, stdin string, command ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(c.folder)); err != nil {
@@ -150,11 +156,19 @@ func (c client) run(t *testing.T, environ []string, command ...string) string {
 	if err := os.Symlink(c.installed, filepath.Join(dir, c.modules)); err != nil {
 		t.Fatal(err)
 	}
+	environ = slices.Concat(c.environ, environ, []string{"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1"})
+	return script(t, dir, environ, stdin, command...)
+}
+
+// script runs a command and returns what it prints.
+func script(t *testing.T, dir string, environ []string, stdin string, command ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1"), append(c.environ, environ...)...)
+	cmd.Env = append(os.Environ(), environ...)
+	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, out)
