@@ -66,7 +66,7 @@ func (c client) fetch(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s --version: %w", c.program, err)
 	}
 	mark := sha256.New()
-	fmt.Fprintf(mark, "%s %s %s %q\n", version, runtime.GOOS, runtime.GOARCH, c.install)
+	_, _ = fmt.Fprintf(mark, "%s %s %s %q\n", version, runtime.GOOS, runtime.GOARCH, c.install)
 	for _, name := range c.manifest {
 		text, err := os.ReadFile(filepath.Join(c.folder, name))
 		if err != nil {
