@@ -31,9 +31,10 @@ var mayImport = map[string]string{
 	"dataapi/media":   "fault",
 	"dataapi/request": "dataapi/media fault",
 	"dataapi/schema":  "dataapi/media fault",
-	"dataapi/plan":    "dataapi/media dataapi/request dataapi/schema fault",
+	"dataapi/rowtext": "",
+	"dataapi/plan":    "dataapi/media dataapi/request dataapi/rowtext dataapi/schema fault",
 	"dataapi/sqlgen":  "dataapi/media dataapi/request dataapi/schema dataapi/plan fault",
-	"dataapi/exec":    "dataapi/schema dataapi/sqlgen fault pg",
+	"dataapi/exec":    "dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
 	"dataapi/reply":   "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
 
 	"dataapi/openapi":    "dataapi/schema",
@@ -63,6 +64,7 @@ var pure = []string{
 	"dataapi/sqlgen",
 	"dataapi/reply",
 	"dataapi/openapi",
+	"dataapi/rowtext",
 	"token/jsonpath",
 }
 

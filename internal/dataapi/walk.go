@@ -36,6 +36,8 @@ type visit struct {
 	caller *auth.Principal
 	timing timing
 	sent   []string // the SQL, where it is to be logged
+	writer http.ResponseWriter
+	stream *stream // set once a part of the answer is on its way
 }
 
 // ServeHTTP answers at the root.
@@ -58,8 +60,12 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 		ctx, cancel = context.WithTimeout(ctx, e.opt.Timeout)
 		defer cancel()
 	}
-	v := visit{engine: e, state: st, mount: m, timing: timing{on: st.cfg.ServerTiming}}
+	v := visit{engine: e, state: st, mount: m, writer: w, timing: timing{on: st.cfg.ServerTiming}}
 	answer, err := v.walk(ctx, w, r)
+	if v.stream != nil {
+		v.stream.finish(r, answer, err)
+		return
+	}
 	if err != nil {
 		f := fault.From(err)
 		e.logFault(r, f)
@@ -159,15 +165,7 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 		return reply.Document(p, req, doc), nil
 	case *plan.Read, *plan.Mutate, *plan.Call:
 	}
-	q, err := sqlgen.Build(p, req.Prefer, sqlgen.Options{MaxRows: v.state.cfg.MaxRows})
-	if err != nil {
-		return nil, err
-	}
-	var must exec.Check
-	if !q.Explained {
-		must = check(p, req)
-	}
-	res, err := v.state.runner.Run(ctx, v.session(req, p), q, v.end(req), must)
+	q, res, err := v.run(ctx, req, p)
 	if err != nil {
 		return nil, v.databaseFault(ctx, err)
 	}
@@ -186,6 +184,33 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 		v.logLegacyTargets(req, legacy)
 	}
 	return r, err
+}
+
+// run has the database do what the plan says.
+func (v *visit) run(ctx context.Context, req *request.Request, p plan.Plan) (*sqlgen.Query, *exec.Result, error) {
+	opt := sqlgen.Options{MaxRows: v.state.cfg.MaxRows}
+	q, err := sqlgen.Build(p, req.Prefer, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	session := v.session(req, p)
+	if read, ok := p.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
+		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(req, read))
+		if !errors.Is(err, exec.ErrUnknownType) {
+			return q, res, err
+		}
+		// The relation has changed to a type that only the database can render.
+		opt.Whole = true
+		if q, err = sqlgen.Build(p, req.Prefer, opt); err != nil {
+			return nil, nil, err
+		}
+	}
+	var must exec.Check
+	if !q.Explained {
+		must = check(p, req)
+	}
+	res, err := v.state.runner.Run(ctx, session, q, v.end(req), must)
+	return q, res, err
 }
 
 func (v *visit) planOptions() plan.Options {

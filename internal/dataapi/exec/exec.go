@@ -49,6 +49,25 @@ type Result struct {
 	Row     sqlgen.Row
 	Plan    []byte // of an explained query: its lines
 	Planned *int64 // rows that PostgreSQL's planner expects in all, when asked for
+
+	Streamed bool  // whether a part of the body went to the sink
+	failed   error // of the sink, or of rendering
+}
+
+// ErrUnknownType says that rows have a type that can't be rendered outside of the database. Nothing was answered yet.
+var ErrUnknownType = errors.New("a column's type can't be rendered")
+
+// Sink takes an answer in parts while it is being made. An error ends the query.
+type Sink func(part []byte) error
+
+// job is one query with all that goes with it.
+type job struct {
+	session Session
+	query   *sqlgen.Query
+	end     End
+	check   Check
+	sink    Sink
+	cancel  context.CancelFunc
 }
 
 // Run runs a query in a transaction.
@@ -57,51 +76,73 @@ type Result struct {
 // single Sync ends: one round trip, and PostgreSQL rolls back by itself if a statement fails. Otherwise the end is sent
 // when the row has been looked at.
 func (r *Runner) Run(ctx context.Context, s Session, q *sqlgen.Query, end End, check Check) (*Result, error) {
+	return r.run(ctx, &job{session: s, query: q, end: end, check: check})
+}
+
+// RunRows runs a query whose rows are rendered as they arrive. What doesn't fit into a moderate buffer goes to the sink;
+// the rest is in the result.
+func (r *Runner) RunRows(ctx context.Context, s Session, q *sqlgen.Query, sink Sink) (*Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return r.run(ctx, &job{session: s, query: q, sink: sink, cancel: cancel})
+}
+
+func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
 	var res *Result
 	err := r.withConn(ctx, func(conn *pgconn.PgConn) error {
 		var err error
-		res, err = r.attempt(ctx, conn, s, q, end, check)
-		if isStaleStatement(err) && conn.TxStatus() == txIdle {
+		res, err = r.attempt(ctx, conn, j)
+		if isStaleStatement(err) && conn.TxStatus() == txIdle && !res.Streamed {
 			// The transaction is rolled back and nothing was answered, so it can be run anew.
 			forget(conn)
-			res, err = r.attempt(ctx, conn, s, q, end, check)
+			res, err = r.attempt(ctx, conn, j)
 		}
 		return err
 	})
+	if res != nil && res.failed != nil {
+		return res, res.failed
+	}
 	if err != nil {
-		return nil, err
+		return res, err
 	}
 	return res, nil
 }
 
-func (r *Runner) attempt(
-	ctx context.Context, conn *pgconn.PgConn, s Session, q *sqlgen.Query, end End, check Check,
-) (*Result, error) {
+func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Result, error) {
 	res := &Result{}
-	steps := r.prologue(s, q.ReadOnly)
+	q := j.query
+	steps := r.prologue(j.session, q.ReadOnly)
 	main := step{statement: q.Main, key: q.Main.SQL}
-	if q.Explained {
+	switch {
+	case q.Explained:
 		main.rows = res.readPlan
-	} else {
+	case q.Rows != sqlgen.NoRows:
+		main.rows = res.rowsReader(q.Rows, j)
+	default:
 		main.formats, main.rows = formats(q.Columns), res.rowReader(q.Columns)
 	}
 	if q.RoleBound {
-		main.key = s.Role + "\x00" + q.Main.SQL
+		main.key = j.session.Role + "\x00" + q.Main.SQL
 	}
 	steps = append(steps, main)
+	if q.Rows != sqlgen.NoRows {
+		set := sqlgen.ResponseSettings()
+		steps = append(steps, step{statement: set, key: set.SQL, rows: res.readSettings})
+	}
 	if q.Count != nil {
 		steps = append(steps, step{statement: *q.Count, key: q.Count.SQL, rows: res.readCount})
 	}
-	isolation := s.Isolation
+	isolation := j.session.Isolation
 	if q.Isolation != schema.DefaultIsolation {
 		isolation = q.Isolation
 	}
-	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: s.Sent}
-	reset := s.PreRequest != "" || q.CallsVolatile
-	if check == nil || q.ReadOnly {
-		return res, tx.whole(ctx, steps, end, reset, func() error { return checked(check, res) })
+	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly}
+	reset := j.session.PreRequest != "" || q.CallsVolatile
+	decide := func() error { return checked(j.check, res) }
+	if j.check == nil || q.ReadOnly {
+		return res, tx.whole(ctx, steps, j.end, reset, decide)
 	}
-	return res, tx.decided(ctx, steps, end, reset, func() error { return checked(check, res) })
+	return res, tx.decided(ctx, steps, j.end, reset, decide)
 }
 
 func checked(check Check, res *Result) error {

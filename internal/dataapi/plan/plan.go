@@ -31,6 +31,9 @@ type (
 		Media       media.Type
 		HeadersOnly bool
 		Target      schema.Ident
+		// Rows is set where the rows can be rendered outside of the database, as they arrive: nothing has to be known of
+		// all of them, and their types are known.
+		Rows bool
 	}
 	// Mutate is an INSERT, UPDATE or DELETE and what to read of the rows it touched.
 	Mutate struct {
@@ -187,7 +190,10 @@ func (p *planner) read(a request.ReadRelation) (Plan, error) {
 	if a.HeadersOnly {
 		h.Handler = schema.Handler{}
 	}
-	return &Read{Tree: tree, Handler: h.Handler, Media: h.Media, HeadersOnly: a.HeadersOnly, Target: rel.Ident}, nil
+	return &Read{
+		Tree: tree, Handler: h.Handler, Media: h.Media, HeadersOnly: a.HeadersOnly, Target: rel.Ident,
+		Rows: p.rowsSuffice(tree, h),
+	}, nil
 }
 
 func (p *planner) inspect(a request.ReadSchema) (Plan, error) {

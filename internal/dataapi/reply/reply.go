@@ -109,14 +109,28 @@ func read(p *plan.Read, req *request.Request, row *sqlgen.Row, base string) *Rep
 		r.Body = row.Body
 	}
 	r.add("Content-Range", contentRange)
+	r.add("Content-Location", contentLocation(p, req, base))
+	if !p.HeadersOnly {
+		r.length()
+	}
+	r.contentType(p.Media, req)
+	r.applied(preferencesOfRead(req.Prefer))
+	return r
+}
+
+func contentLocation(p *plan.Read, req *request.Request, base string) string {
 	location := base + "/" + p.Target.Name
 	if req.Query.Canonical != "" {
 		location += "?" + req.Query.Canonical
 	}
-	r.add("Content-Location", location)
-	if !p.HeadersOnly {
-		r.length()
-	}
+	return location
+}
+
+// Streamed is the head of an answer whose rows are still arriving: how many there are isn't known.
+func Streamed(p *plan.Read, req *request.Request, base string) *Reply {
+	r := &Reply{Status: 200}
+	r.add("Content-Range", "*/*")
+	r.add("Content-Location", contentLocation(p, req, base))
 	r.contentType(p.Media, req)
 	r.applied(preferencesOfRead(req.Prefer))
 	return r

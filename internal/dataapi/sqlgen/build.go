@@ -33,7 +33,24 @@ func newWriter(tree *plan.Node, h schema.Handler) *writer {
 	return w
 }
 
+// buildRows renders a read whose rows are rendered as they arrive.
+func buildRows(p *plan.Read) *Query {
+	w := newWriter(p.Tree, p.Handler)
+	w.read(p.Tree)
+	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
+	if p.Handler.Kind == schema.HandleCSV {
+		q.Rows = CSVRows
+	}
+	return q
+}
+
+// ResponseSettings is a statement that returns what a request's SQL has set of its response: headers and status.
+func ResponseSettings() Statement { return Statement{SQL: "SELECT " + guc} }
+
 func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
+	if p.Rows && !opt.Whole {
+		return buildRows(p)
+	}
 	w := newWriter(p.Tree, p.Handler)
 	explained := w.explain(p.Media)
 	w.raw("WITH ", plan.SourceName, " AS (")

@@ -27,6 +27,7 @@ type Arg struct {
 type Query struct {
 	Main          Statement
 	Columns       Columns
+	Rows          RowFormat  // Main's rows are those of the answer, to be rendered in this format, and no Row
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
 	ReadOnly      bool
@@ -35,6 +36,16 @@ type Query struct {
 	Isolation     schema.Isolation // a routine's own
 	Settings      []schema.Setting // likewise
 }
+
+// RowFormat is what rows are rendered as outside of the database.
+type RowFormat uint8
+
+// The formats of rows.
+const (
+	NoRows RowFormat = iota
+	JSONRows
+	CSVRows
+)
 
 // Row is what Main returns, one row in all.
 type Row struct {
@@ -62,6 +73,7 @@ func writtenColumns() Columns {
 // Options are the settings that decide how SQL is made.
 type Options struct {
 	MaxRows int64
+	Whole   bool // the database renders the answer as a whole, even where its rows would do
 }
 
 // Build renders a plan. Plans that need no statement have none.

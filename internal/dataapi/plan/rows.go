@@ -1,0 +1,60 @@
+package plan
+
+import (
+	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/request"
+	"github.com/tarn-data/tarn/internal/dataapi/rowtext"
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+)
+
+// rowsSuffice tells whether an answer can be made of the rows alone, outside of the database.
+func (p *planner) rowsSuffice(tree *Node, h schema.ResolvedHandler) bool {
+	if h.Media.Kind == media.Plan || p.req.Prefer.Count != request.NoCount || tree.Aggregated() {
+		return false
+	}
+	for _, c := range tree.Children {
+		if c.Spread != NoSpread {
+			return false
+		}
+	}
+	if len(tree.Select) == 0 { // the rows have columns that the answer leaves out
+		for _, e := range tree.Embeds {
+			if !e.Empty {
+				return h.Handler.Kind == schema.HandleJSON || h.Handler.Kind == schema.HandleCSV
+			}
+		}
+		return false
+	}
+	switch h.Handler.Kind {
+	case schema.HandleCSV: // which is the values' own text, whatever their type
+		return true
+	case schema.HandleJSON:
+		return p.typesKnown(tree)
+	case schema.NoHandler, schema.HandleJSONStripped, schema.HandleSingle, schema.HandleSingleStripped,
+		schema.HandleGeoJSON, schema.HandleCustom:
+	}
+	return false
+}
+
+func (p *planner) typesKnown(tree *Node) bool {
+	rel, ok := p.cache.Relations[tree.Relation]
+	if !ok {
+		return false
+	}
+	for _, f := range tree.Select {
+		switch {
+		case f.Field.Transform != "" || f.Cast != "":
+			return false
+		case len(f.Field.Path) > 0: // json, jsonb or text
+		case f.Field.Name == "*":
+			for i := range rel.Columns {
+				if !rowtext.KnownName(rel.Columns[i].Type) {
+					return false
+				}
+			}
+		case !rowtext.KnownName(f.Field.BaseType):
+			return false
+		}
+	}
+	return true
+}
