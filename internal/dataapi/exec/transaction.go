@@ -60,7 +60,11 @@ func (t *transaction) decided(ctx context.Context, steps []step, end End, reset 
 		t.rollback(ctx)
 		return err
 	}
-	if err := t.send(ctx, t.finish(end, reset)); err != nil {
+	last := t.finish(end, reset)
+	for i := range last {
+		last[i].key = "" // to prepare it may fail, and now nothing can be run anew
+	}
+	if err := t.send(ctx, last); err != nil {
 		t.rollback(ctx)
 		return err
 	}
@@ -111,7 +115,7 @@ func (t *transaction) rollback(ctx context.Context) {
 	if t.conn.IsClosed() || t.conn.TxStatus() == txIdle {
 		return
 	}
-	_ = t.send(context.WithoutCancel(ctx), []step{{statement: sqlgen.Statement{SQL: "ROLLBACK"}, rows: discard}})
+	_, _ = t.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
 }
 
 // send sends the steps as one pipeline and reads all results. The first error ends the pipeline at the server.
