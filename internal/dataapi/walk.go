@@ -37,7 +37,8 @@ type visit struct {
 	timing timing
 	sent   []string // the SQL, where it is to be logged
 	writer http.ResponseWriter
-	stream *stream // set once a part of the answer is on its way
+	rows   *exec.Result // whose buffer can be used again when the answer is written
+	stream *stream      // set once a part of the answer is on its way
 }
 
 // ServeHTTP answers at the root.
@@ -75,6 +76,9 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 	}
 	v.logQueries(r, answer.Status)
 	write(w, answer)
+	if v.rows != nil {
+		v.state.runner.Recycle(v.rows)
+	}
 }
 
 // walk takes a request through its values.
@@ -197,6 +201,7 @@ func (v *visit) run(ctx context.Context, req *request.Request, p plan.Plan) (*sq
 	if read, ok := p.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
 		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(req, read))
 		if !errors.Is(err, exec.ErrUnknownType) {
+			v.rows = res
 			return q, res, err
 		}
 		// The relation has changed to a type that only the database can render.

@@ -5,6 +5,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,6 +19,8 @@ import (
 type Runner struct {
 	Pool     *pg.Pool
 	Prepared bool // whether statements are kept by name on their connections
+
+	buffers sync.Pool // of *[]byte, for bodies
 }
 
 // Session is what holds while a request's transaction runs.
@@ -68,6 +71,7 @@ type job struct {
 	check   Check
 	sink    Sink
 	cancel  context.CancelFunc
+	buffer  []byte
 }
 
 // Run runs a query in a transaction.
@@ -84,7 +88,7 @@ func (r *Runner) Run(ctx context.Context, s Session, q *sqlgen.Query, end End, c
 func (r *Runner) RunRows(ctx context.Context, s Session, q *sqlgen.Query, sink Sink) (*Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return r.run(ctx, &job{session: s, query: q, sink: sink, cancel: cancel})
+	return r.run(ctx, &job{session: s, query: q, sink: sink, cancel: cancel, buffer: r.takeBuffer()})
 }
 
 func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {

@@ -10,6 +10,23 @@ import (
 // flushAt is how many bytes of a body are kept before they go to the sink: up to here an answer can have a length.
 const flushAt = 256 << 10
 
+// maxKept is how large a buffer may have become to be used again.
+const maxKept = 4 * flushAt
+
+func (r *Runner) takeBuffer() []byte {
+	if b, ok := r.buffers.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, 4096)
+}
+
+// Recycle takes back the buffer of a result of RunRows, whose body must not be looked at any more.
+func (r *Runner) Recycle(res *Result) {
+	if b := res.Row.Body; cap(b) > 0 && cap(b) <= maxKept {
+		r.buffers.Put(&b)
+	}
+}
+
 // rowsReader renders rows as they arrive.
 func (r *Result) rowsReader(format sqlgen.RowFormat, j *job) func(*pgconn.ResultReader) {
 	return func(rr *pgconn.ResultReader) {
@@ -18,7 +35,7 @@ func (r *Result) rowsReader(format sqlgen.RowFormat, j *job) func(*pgconn.Result
 			r.failed = ErrUnknownType
 			return
 		}
-		body := make([]byte, 0, 1024)
+		body := j.buffer
 		for rr.NextRow() {
 			first := r.Row.Page == 0
 			if first {
