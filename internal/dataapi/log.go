@@ -28,10 +28,11 @@ func tellRole(w http.ResponseWriter, role string) {
 // timeoutsEvery is how often at most it is logged that no connection became free: where it happens, it happens to many.
 const timeoutsEvery = 5 * time.Second
 
-// logFault logs what the server is to blame for; what clients do wrong is theirs to know. Errors that the database's own
-// code raises are less than those of Tarn.
+// logFault logs what the server is to blame for; what clients do wrong is theirs to know, and what they are told in full
+// is not said twice. Errors that the database's own code raises are less than those of Tarn.
 func (e *Engine) logFault(r *http.Request, f *fault.Error) {
-	if f.Kind < fault.Internal || e.Config().LogLevel < config.LogError {
+	told := f.Kind == fault.Internal && f.Cause == nil
+	if f.Kind < fault.Internal || told || e.Config().LogLevel < config.LogError {
 		return
 	}
 	if errors.Is(f.Cause, pg.ErrAcquireTimeout) && !e.oncePer(timeoutsEvery) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 )
 
 // Listener hears the notifications of a channel on a connection of its own, and makes a new one when that is lost.
@@ -82,6 +83,10 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connection string: %w", err)
 	}
 	configure(cfg, l.AppName)
+	// There is no query to cancel: when the context ends, the connection does, at once.
+	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}
+	}
 	cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary
 	return pgx.ConnectConfig(ctx, cfg)
 }

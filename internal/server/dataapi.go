@@ -156,8 +156,10 @@ func networkAddress(host string, port int) (network, address string) {
 	switch host {
 	case "*":
 		host = ""
-	case "*4", "!4":
+	case "*4":
 		host = "0.0.0.0"
+	case "!4", "0.0.0.0":
+		network, host = "tcp4", "0.0.0.0" // else Go would listen on IPv6, too
 	case "*6":
 		host = "::"
 	case "!6":
