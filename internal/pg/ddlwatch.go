@@ -7,9 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// watchSchema is Tarn's own, so that whoever owns the database can do with theirs as they like.
+const watchSchema = "CREATE SCHEMA IF NOT EXISTS tarn"
+
 // watchFunction notifies of changes to the schema. It runs as whoever changes it, so it asks for no rights.
 const watchFunction = `
-CREATE OR REPLACE FUNCTION pgrst.tarn_notify_ddl() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION tarn.notify_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $body$
 BEGIN
   IF tg_event = 'ddl_command_end' THEN
@@ -23,8 +26,7 @@ BEGIN
 END
 $body$`
 
-// WatchDDL has the database notify the channel pgrst of every change to its schema. Only a superuser can; the schema
-// pgrst must be there.
+// WatchDDL has the database notify the channel pgrst of every change to its schema. Only a superuser can.
 func WatchDDL(ctx context.Context, conn *pgx.Conn) error {
 	var found int
 	const installed = `SELECT count(*) FROM pg_event_trigger WHERE evtname IN ('tarn_ddl_end', 'tarn_ddl_drop')`
@@ -40,9 +42,10 @@ func WatchDDL(ctx context.Context, conn *pgx.Conn) error {
 			"SELECT pg_advisory_xact_lock(hashtext('tarn_ddl'))",
 			"DROP EVENT TRIGGER IF EXISTS tarn_ddl_end",
 			"DROP EVENT TRIGGER IF EXISTS tarn_ddl_drop",
+			watchSchema,
 			watchFunction,
-			"CREATE EVENT TRIGGER tarn_ddl_end ON ddl_command_end EXECUTE FUNCTION pgrst.tarn_notify_ddl()",
-			"CREATE EVENT TRIGGER tarn_ddl_drop ON sql_drop EXECUTE FUNCTION pgrst.tarn_notify_ddl()",
+			"CREATE EVENT TRIGGER tarn_ddl_end ON ddl_command_end EXECUTE FUNCTION tarn.notify_ddl()",
+			"CREATE EVENT TRIGGER tarn_ddl_drop ON sql_drop EXECUTE FUNCTION tarn.notify_ddl()",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("event triggers: %w", err)

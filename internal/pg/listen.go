@@ -82,7 +82,9 @@ func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection string: %w", err)
 	}
-	configure(cfg, l.AppName)
+	if err := configure(cfg, l.AppName); err != nil {
+		return nil, err
+	}
 	// There is no query to cancel: when the context ends, the connection does, at once.
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}

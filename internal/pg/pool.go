@@ -52,7 +52,9 @@ func OpenPool(ctx context.Context, opt PoolOptions) (*Pool, error) {
 	if opt.MaxIdleTime > 0 {
 		cfg.MaxConnIdleTime = opt.MaxIdleTime
 	}
-	configure(cfg.ConnConfig, opt.AppName)
+	if err := configure(cfg.ConnConfig, opt.AppName); err != nil {
+		return nil, err
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open pool: %w", err)
@@ -66,11 +68,16 @@ func Connect(ctx context.Context, url, appName string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection string: %w", err)
 	}
-	configure(cfg, appName)
+	if err := configure(cfg, appName); err != nil {
+		return nil, err
+	}
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-func configure(cfg *pgx.ConnConfig, appName string) {
+func configure(cfg *pgx.ConnConfig, appName string) error {
+	if err := heedParameters(&cfg.Config); err != nil {
+		return err
+	}
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	cfg.StatementCacheCapacity = 0
 	cfg.DescriptionCacheCapacity = 0
@@ -81,6 +88,7 @@ func configure(cfg *pgx.ConnConfig, appName string) {
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
 	}
+	return nil
 }
 
 // Acquire takes a connection, waiting for a free one at most as long as the pool's timeout. The caller must Release it.
