@@ -107,6 +107,7 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 		MaxLifetime:    cfg.PoolMaxLifetime,
 		MaxIdleTime:    cfg.PoolMaxIdleTime,
 		AppName:        opt.AppName,
+		Log:            opt.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type PoolOptions struct {
 	MaxLifetime    time.Duration
 	MaxIdleTime    time.Duration
 	AppName        string
+	Log            *slog.Logger // of connections that are opened and closed; nil for none
 }
 
 // Pool is a bounded set of connections. It is safe for concurrent use.
@@ -54,6 +56,13 @@ func OpenPool(ctx context.Context, opt PoolOptions) (*Pool, error) {
 	}
 	if err := configure(cfg.ConnConfig, opt.AppName); err != nil {
 		return nil, err
+	}
+	if opt.Log != nil {
+		cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
+			opt.Log.Debug("connection opened", "pid", c.PgConn().PID())
+			return nil
+		}
+		cfg.BeforeClose = func(c *pgx.Conn) { opt.Log.Debug("connection closed", "pid", c.PgConn().PID()) }
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
