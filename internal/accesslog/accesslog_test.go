@@ -159,16 +159,22 @@ func TestConcurrentLinesStayWhole(t *testing.T) {
 	}
 }
 
-func TestAbortedAnswersPass(t *testing.T) {
-	l := accesslog.New(io.Discard)
-	defer l.Close()
+func TestAnswersThatAreCutOff(t *testing.T) {
+	var out bytes.Buffer
+	l := accesslog.New(&out)
 	defer func() {
 		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the abort is lost:", err)
 		}
+		l.Close()
+		if !strings.Contains(out.String(), `"GET / HTTP/1.1" 200 3 `) {
+			t.Errorf("logged %q", out.String())
+		}
 	}()
-	l.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), always).
-		ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	l.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "abc")
+		panic(http.ErrAbortHandler)
+	}), always).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
 // writes remembers what is written, and in what portions.

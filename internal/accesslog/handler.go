@@ -17,19 +17,17 @@ func (l *Log) Handler(next http.Handler, logs func(status int) bool) http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		res := pool.Get().(*response)
 		*res = response{ResponseWriter: w, line: res.line[:0]}
+		defer func() { // also of answers that are cut off
+			if status := res.answered(); logs(status) && !preflight(w, r) {
+				res.line = appendLine(res.line, r, &entry{
+					role: res.role, time: clock.text(time.Now()), status: status, size: res.length(),
+				})
+				l.add(res.line)
+			}
+			res.ResponseWriter = nil
+			pool.Put(res)
+		}()
 		next.ServeHTTP(res, r)
-		status := res.status
-		if status == 0 {
-			status = http.StatusOK
-		}
-		if logs(status) && !preflight(w, r) {
-			res.line = appendLine(res.line, r, &entry{
-				role: res.role, time: clock.text(time.Now()), status: status, size: res.length(),
-			})
-			l.add(res.line)
-		}
-		res.ResponseWriter = nil
-		pool.Put(res)
 	})
 }
 
@@ -67,6 +65,14 @@ func (w *response) Write(p []byte) (int, error) {
 
 // Unwrap is for http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// answered is the status that the client sees.
+func (w *response) answered() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
 
 func (w *response) length() string {
 	if said := w.Header().Get("Content-Length"); said != "" {
