@@ -46,7 +46,8 @@ type tarn struct {
 	url   string // of the API
 	admin string // of the admin endpoint
 	cmd   *exec.Cmd
-	log   *syncBuffer
+	log   *syncBuffer // all that it writes
+	out   *syncBuffer // of it, to standard output
 	done  chan error
 }
 
@@ -111,10 +112,10 @@ func start(t testing.TB, environ []string, args ...string) *tarn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &tarn{log: &syncBuffer{}, done: make(chan error, 1)}
+	s := &tarn{log: &syncBuffer{}, out: &syncBuffer{}, done: make(chan error, 1)}
 	s.cmd = exec.Command(path, args...)
 	s.cmd.Env = append(os.Environ(), environ...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.Stdout, s.cmd.Stderr = io.MultiWriter(s.out, s.log), s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
