@@ -80,6 +80,7 @@ var dependents = map[string]string{
 	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest",
 	"github.com/lestrrat-go/jwx/v3":       "token",
 	"github.com/prometheus/client_golang": "server",
+	"github.com/klauspost/compress":       "server",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

@@ -3,6 +3,7 @@ package test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // TestLargeAnswers reads far more rows than fit into a buffer.
@@ -58,6 +61,34 @@ func TestLargeAnswers(t *testing.T) {
 		// 50 MB went through.
 		if after := residentBytes(t, s.cmd.Process.Pid); after > before+32<<20 {
 			t.Errorf("the server's memory rose from %d to %d bytes", before, after)
+		}
+	})
+	t.Run("compressed", func(t *testing.T) {
+		for encoding, read := range map[string]func(io.Reader) (io.Reader, error){
+			"gzip": func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+			"zstd": func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) },
+		} {
+			for path, want := range map[string]string{"/big?order=id": encoding, "/big?order=id&limit=100": encoding, "/big?order=id&limit=1": ""} {
+				got := ask(t, "GET", s.url+path, "", "Accept-Encoding", encoding)
+				if e := got.header.Get("Content-Encoding"); e != want {
+					t.Errorf("%s of %s: Content-Encoding %q", encoding, path, e)
+				}
+				plain := strings.NewReader(got.body)
+				var body io.Reader = plain
+				if want != "" {
+					var err error
+					if body, err = read(plain); err != nil {
+						t.Fatal(err)
+					}
+				}
+				text, err := io.ReadAll(body)
+				if err != nil || !json.Valid(text) {
+					t.Errorf("%s of %s: %v in %d bytes", encoding, path, err, len(text))
+				}
+			}
+		}
+		if got := ask(t, "GET", s.url+"/big?order=id&limit=100", "", "Accept-Encoding", "identity"); got.header.Get("Content-Encoding") != "" {
+			t.Error("compressed, but nobody asked")
 		}
 	})
 	t.Run("CSV", func(t *testing.T) {

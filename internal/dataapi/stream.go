@@ -1,6 +1,7 @@
 package dataapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -42,7 +43,10 @@ func (s *stream) write(part []byte) error {
 	if _, err := s.visit.writer.Write(part); err != nil {
 		return err
 	}
-	return s.control.Flush()
+	if err := s.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // finish writes the rest. If something went wrong the connection is cut, so that what was sent can't be taken for the

@@ -145,7 +145,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		ready:   func(context.Context) bool { return true },
 		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
 	}, opt.Log), opt.Version), adminListener)
-	servers.start("API", named(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log)), opt.Version), api)
+	servers.start("API", named(compressed(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))), opt.Version), api)
 	return servers.wait(ctx)
 }
 
