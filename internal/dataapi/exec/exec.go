@@ -140,7 +140,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	if q.Isolation != schema.DefaultIsolation {
 		isolation = q.Isolation
 	}
-	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly}
+	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
 	reset := j.session.PreRequest != "" || q.CallsVolatile
 	decide := func() error { return checked(j.check, res) }
 	if j.check == nil || q.ReadOnly {
