@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/url"
@@ -118,9 +119,7 @@ func TestTLS(t *testing.T) {
 	c := newCore(t, server.NewDB(t))
 	uri := func(host string, params url.Values, more ...string) string {
 		q := url.Values{"sslmode": {"verify-full"}}
-		for name, values := range params {
-			q[name] = values
-		}
+		maps.Copy(q, params)
 		for i := 0; i < len(more); i += 2 {
 			q.Set(more[i], more[i+1])
 		}

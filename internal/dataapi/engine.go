@@ -141,10 +141,11 @@ func (e *Engine) Pool() *pg.Pool { return e.pool }
 // Ready tells whether the schema cache is loaded and the database was there the last time.
 func (e *Engine) Ready() bool { return e.state.Load().cache != nil && e.up.Load() }
 
-// Reachable tells whether the database can be reached. Who listens to it knows; else it is asked.
+// Reachable tells whether the database can be reached. Who listens to it knows; else, as with a standby that can't be
+// listened to, it is asked.
 func (e *Engine) Reachable(ctx context.Context) bool {
-	if e.Config().ChannelEnabled {
-		return e.listening.Load()
+	if e.listening.Load() {
+		return true
 	}
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {

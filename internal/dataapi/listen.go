@@ -38,24 +38,28 @@ func (e *Engine) listen(ctx context.Context) {
 	}
 }
 
-// startListening starts a listener, and waits a while until it listens: so no change between the first load and the first
-// notification is missed.
+// startListening starts a listener, and waits a while until it listens, or can't: so no change between the first load and
+// the first notification is missed.
 func (e *Engine) startListening(ctx context.Context, channel string) {
-	connected := make(chan struct{}, 1)
+	tried := make(chan struct{}, 1)
+	done := func() {
+		select {
+		case tried <- struct{}{}:
+		default:
+		}
+	}
 	l := pg.Listener{
 		URL: e.Config().DBURI, AppName: e.opt.AppName, Channel: channel, Log: e.opt.Log,
 		Connected: func() {
 			e.listening.Store(true)
-			select {
-			case connected <- struct{}{}:
-			default:
-			}
+			done()
 			if e.loading.Load() {
 				e.request(reloadAll) // what changed before was not heard of
 			}
 		},
 		Lost: func(err error) {
 			e.listening.Store(false)
+			done()
 			if !e.Config().PoolAutoRecovery {
 				e.fail(fmt.Errorf("automatic recovery is off: %w", err))
 			}
@@ -66,7 +70,7 @@ func (e *Engine) startListening(ctx context.Context, channel string) {
 	t := time.NewTimer(listenWait)
 	defer t.Stop()
 	select {
-	case <-connected:
+	case <-tried:
 	case <-t.C:
 	case <-ctx.Done():
 	}

@@ -146,8 +146,14 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	e.catchUp(ctx, conn)
 	old := e.state.Load()
 	cfg, authenticator, err := e.loadConfig(ctx, conn, k, old)
+	if err != nil && e.configured && !conn.IsClosed() {
+		e.opt.Log.Error("the new settings are no good, and the old ones stay in force", "error", err)
+		cfg, authenticator, err = old.cfg, old.auth, nil
+		k &^= reloadConfig
+	}
 	if err != nil {
 		return err
 	}
@@ -156,10 +162,29 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 		return err
 	}
 	e.state.Store(e.newState(cfg, authenticator, cache))
+	e.announce(k, old, conn)
+	e.configured = true
 	if k&reloadSchema != 0 && old.cache != nil {
 		e.pool.Reset() // connections keep the login role's settings as they were, and what they know of the catalogs
 	}
 	return nil
+}
+
+// announce says what is in force now that wasn't before.
+func (e *Engine) announce(k reloadKind, old *state, conn *pgx.Conn) {
+	st := e.state.Load()
+	changed := st.cfg != old.cfg
+	if changed && e.opt.Configured != nil {
+		e.opt.Configured(st.cfg)
+	}
+	if e.configured && (changed || k&reloadConfig != 0) {
+		e.opt.Log.Info("settings reloaded", "changed", changed)
+	}
+	if old.cache == nil || k&reloadSchema != 0 || !sameSchemas(st.cfg, old.cfg) {
+		took := time.Duration(e.Stats.LoadDuration.Load())
+		e.opt.Log.Info("schema cache loaded", "summary", st.cache.Summary(), "took", took.Round(time.Microsecond).String(),
+			"postgresql", conn.PgConn().ParameterStatus("server_version"))
+	}
 }
 
 // connect connects to a server that is not too old.
@@ -205,11 +230,8 @@ func (e *Engine) loadCache(ctx context.Context, conn *pgx.Conn, k reloadKind, cf
 	if err != nil {
 		return nil, err
 	}
-	took := time.Since(started)
 	e.Stats.Loads.Add(1)
-	e.Stats.LoadDuration.Store(int64(took))
-	e.opt.Log.Info("schema cache loaded", "summary", cache.Summary(), "took", took.Round(time.Microsecond).String(),
-		"postgresql", conn.PgConn().ParameterStatus("server_version"))
+	e.Stats.LoadDuration.Store(int64(time.Since(started)))
 	return cache, nil
 }
 

@@ -45,7 +45,7 @@ func (l *Listener) Run(ctx context.Context) {
 		if l.Lost != nil {
 			l.Lost(err)
 		}
-		l.Log.Warn("listener lost its connection", "channel", l.Channel, "retry_in", retry.String(), "error", err)
+		l.Log.Warn("can't listen for notifications", "channel", l.Channel, "retry_in", retry.String(), "error", err)
 		if !sleep(ctx, retry) {
 			return
 		}
@@ -54,7 +54,7 @@ func (l *Listener) Run(ctx context.Context) {
 }
 
 func (l *Listener) listen(ctx context.Context) error {
-	conn, err := l.connect(ctx)
+	conn, err := ConnectPrimary(ctx, l.URL, l.AppName) // a standby has no notifications
 	if err != nil {
 		return err
 	}
@@ -76,16 +76,16 @@ func (l *Listener) listen(ctx context.Context) error {
 	}
 }
 
-// connect connects to the primary server, if the URL names several: a standby has no notifications.
-func (l *Listener) connect(ctx context.Context) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(l.URL)
+// ConnectPrimary opens a connection to the primary server of those that the URL names, whatever else the URL wants.
+func ConnectPrimary(ctx context.Context, url, appName string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("connection string: %w", err)
 	}
-	if err := configure(cfg, l.AppName); err != nil {
+	if err := configure(cfg, appName); err != nil {
 		return nil, err
 	}
-	// There is no query to cancel: when the context ends, the connection does, at once.
+	// Nothing that is done there takes long enough to be cancelled: when the context ends, the connection does, at once.
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}
 	}
