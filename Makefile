@@ -54,7 +54,7 @@ fuzz: ## run every fuzz test for FUZZTIME (5s)
 	done
 
 .PHONY: conformance
-conformance: ## play PostgREST's test suite: MIRROR=git directory of PostgREST, KIT=folder of the conformance kit
+conformance: ## play PostgREST's test suite, and write its figures into docs/postgrest.md: MIRROR=git directory of PostgREST, KIT=folder of the conformance kit
 	@[ -n "$(MIRROR)" ] && [ -n "$(KIT)" ] || { echo "make conformance MIRROR=path KIT=path [REV=v16.2] [ARGS='--failures 20']"; exit 2; }
 	$(MAKE) --no-print-directory build
 	test/conformance.sh '$(MIRROR)' '$(KIT)' '$(or $(REV),v16.2)' $(ARGS)

@@ -7,7 +7,7 @@
 #   ARGUMENT   handed to run.py, as --only REGEX or --failures 20
 #
 # It runs a PostgreSQL of its own in a temporary folder, which needs the contrib extensions and PostGIS, and leaves
-# nothing but the results in bin/conformance.json.
+# nothing but the results in bin/conformance.json and, without further arguments, their table in docs/postgrest.md.
 set -euo pipefail
 
 usage() { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
@@ -54,3 +54,4 @@ role=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["connect
 "$kit/run.py" --cases "$dir/cases/cases.json" --configs "$dir/cases/configs.json" \
   --spawn "$root/bin/tarn data-api" --port "$(free_port)" --server-log "$dir/tarn.log" \
   --db-uri "postgresql://$role@127.0.0.1:$port/pgrst_conf" --json "$root/bin/conformance.json" "$@"
+[[ $# -gt 0 ]] || "$root/test/conformance_table.py" "$root/bin/conformance.json" "$root/docs/postgrest.md"
