@@ -62,8 +62,8 @@ type Engine struct {
 	Stats       Stats
 
 	// What follows belongs to maintain.
-	configured bool // whether the settings in force have those that the database holds
-	listener   listener
+	fresh    bool // whether the settings in force have only just been read, and need not be read again to begin with
+	listener listener
 }
 
 // Stats counts what an engine did.
@@ -113,7 +113,7 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{})}
+	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{}), fresh: true}
 	e.state.Store(e.newState(cfg, authenticator, nil))
 	e.done.Go(func() {
 		e.maintain(run)

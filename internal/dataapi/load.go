@@ -17,40 +17,17 @@ import (
 // Load reads the settings, with those that the database holds.
 type Load func(inDatabase []config.Setting) (*config.DataAPI, error)
 
-// loadConfig returns the settings that are to be in force. When new ones are no good, the old ones stay: but at first, when
-// the database's own have never been heard.
+// loadConfig reads the settings anew, if it is time. Where nothing has changed it returns the old ones, so that what is known
+// of tokens isn't lost.
 func (e *Engine) loadConfig(
 	ctx context.Context, conn *pgx.Conn, k reloadKind, old *state,
 ) (*config.DataAPI, auth.Authenticator, error) {
-	asked := k&reloadConfig != 0
-	if !asked && !old.cfg.DBConfig { // what the database holds is loaded together
+	if k&reloadConfig == 0 && !old.cfg.DBConfig { // what the database holds is loaded together
 		return old.cfg, old.auth, nil
 	}
-	cfg, authenticator, err := e.readConfig(ctx, conn, old)
-	switch {
-	case err == nil:
-	case !e.configured || conn.IsClosed():
-		return nil, nil, err
-	default:
-		e.opt.Log.Error("the new settings are no good, and the old ones stay in force", "error", err)
-		return old.cfg, old.auth, nil
-	}
-	if changed := cfg != old.cfg; e.configured && (asked || changed) {
-		e.opt.Log.Info("settings reloaded", "changed", changed)
-	}
-	if cfg != old.cfg && e.opt.Configured != nil {
-		e.opt.Configured(cfg)
-	}
-	e.configured = true
-	return cfg, authenticator, nil
-}
-
-// readConfig reads the settings. Where nothing has changed it returns the old ones, so that what is known of tokens isn't
-// lost.
-func (e *Engine) readConfig(ctx context.Context, conn *pgx.Conn, old *state) (*config.DataAPI, auth.Authenticator, error) {
 	cfg := old.cfg
 	var err error
-	if e.configured { // else they have only just been read
+	if !e.fresh {
 		if cfg, err = e.opt.Load(nil); err != nil {
 			return nil, nil, err
 		}

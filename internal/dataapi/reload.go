@@ -100,6 +100,7 @@ func (e *Engine) loadUntilDone(ctx context.Context, k reloadKind) {
 		case <-ctx.Done():
 		case other := <-e.reload: // whoever asks may know that it will do now
 			k |= other
+			e.fresh = e.fresh && other&reloadConfig == 0
 		case <-t.C:
 		}
 		t.Stop()
@@ -149,7 +150,7 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 	e.catchUp(ctx, conn)
 	old := e.state.Load()
 	cfg, authenticator, err := e.loadConfig(ctx, conn, k, old)
-	if err != nil && e.configured && !conn.IsClosed() {
+	if err != nil && old.cache != nil && !conn.IsClosed() {
 		e.opt.Log.Error("the new settings are no good, and the old ones stay in force", "error", err)
 		cfg, authenticator, err = old.cfg, old.auth, nil
 		k &^= reloadConfig
@@ -163,7 +164,7 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 	}
 	e.state.Store(e.newState(cfg, authenticator, cache))
 	e.announce(k, old, conn)
-	e.configured = true
+	e.fresh = false
 	if k&reloadSchema != 0 && old.cache != nil {
 		e.pool.Reset() // connections keep the login role's settings as they were, and what they know of the catalogs
 	}
@@ -177,7 +178,7 @@ func (e *Engine) announce(k reloadKind, old *state, conn *pgx.Conn) {
 	if changed && e.opt.Configured != nil {
 		e.opt.Configured(st.cfg)
 	}
-	if e.configured && (changed || k&reloadConfig != 0) {
+	if old.cache != nil && (changed || k&reloadConfig != 0) {
 		e.opt.Log.Info("settings reloaded", "changed", changed)
 	}
 	if old.cache == nil || k&reloadSchema != 0 || !sameSchemas(st.cfg, old.cfg) {
