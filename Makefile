@@ -24,6 +24,10 @@ run: install-postgres build ## serve a lakebase with a sample on 127.0.0.1:8080
 test: install-postgres ## run all tests
 	$(GO) test ./...
 
+.PHONY: test-matrix
+test-matrix: ## run the Data API on every major version of PostgreSQL, which npm downloads once
+	TARN_TEST_MATRIX=yes $(GO) test -count=1 -run '^TestPostgresVersions$$' ./test
+
 .PHONY: lint
 lint: ## run the linters
 	$(LINT) run
