@@ -24,18 +24,19 @@ var mayImport = map[string]string{
 	"cli":    "server config dataapi token fault pg pg/databricksauth pg/embedded",
 	"server": "accesslog config auth dataapi fault pg pg/databricksauth pg/embedded token",
 
-	"dataapi": "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/exec dataapi/reply " +
+	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
 
 	// The walk of a request: each stage knows the values before its own, never a later one.
-	"dataapi/media":   "fault",
-	"dataapi/request": "dataapi/media fault",
-	"dataapi/schema":  "dataapi/media fault",
-	"dataapi/rowtext": "",
-	"dataapi/plan":    "dataapi/media dataapi/request dataapi/rowtext dataapi/schema fault",
-	"dataapi/sqlgen":  "dataapi/media dataapi/request dataapi/schema dataapi/plan fault",
-	"dataapi/exec":    "dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
-	"dataapi/reply":   "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
+	"dataapi/media":    "fault",
+	"dataapi/request":  "dataapi/media fault",
+	"dataapi/schema":   "dataapi/media fault",
+	"dataapi/rowtext":  "",
+	"dataapi/copytext": "dataapi/rowtext",
+	"dataapi/plan":     "dataapi/media dataapi/request dataapi/rowtext dataapi/schema fault",
+	"dataapi/sqlgen":   "dataapi/media dataapi/request dataapi/schema dataapi/plan fault",
+	"dataapi/exec":     "dataapi/copytext dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
+	"dataapi/reply":    "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
 
 	"dataapi/openapi":    "dataapi/schema",
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
@@ -65,6 +66,7 @@ var pure = []string{
 	"dataapi/reply",
 	"dataapi/openapi",
 	"dataapi/rowtext",
+	"dataapi/copytext",
 	"token/jsonpath",
 }
 

@@ -6,12 +6,14 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
+	"github.com/tarn-data/tarn/internal/dataapi/copytext"
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/media"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
@@ -192,12 +194,23 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 
 // run has the database do what the plan says.
 func (v *visit) run(ctx context.Context, req *request.Request, p plan.Plan) (*sqlgen.Query, *exec.Result, error) {
-	opt := sqlgen.Options{MaxRows: v.state.cfg.MaxRows}
+	opt := sqlgen.Options{MaxRows: v.state.cfg.MaxRows, CopyFrom: copyFrom}
 	q, err := sqlgen.Build(p, req.Prefer, opt)
 	if err != nil {
 		return nil, nil, err
 	}
 	session := v.session(req, p)
+	if q.Copy != nil {
+		res, err := v.state.runner.RunCopy(ctx, session, q.Copy, v.end(req))
+		if err == nil || !insertMayTell(ctx, err) {
+			return q, res, err
+		}
+		// Nothing is left of it. The INSERT fails in the words that clients know, or does what COPY can't.
+		opt.CopyFrom = 0
+		if q, err = sqlgen.Build(p, req.Prefer, opt); err != nil {
+			return nil, nil, err
+		}
+	}
 	if read, ok := p.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
 		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(req, read))
 		if !errors.Is(err, exec.ErrUnknownType) {
@@ -330,7 +343,20 @@ func (v *visit) stale(err error) bool {
 	return false
 }
 
+// insertMayTell tells whether an INSERT may end otherwise than the COPY did, or finds another error first: not where the
+// connection or the client is gone, or the statement was cancelled.
+func insertMayTell(ctx context.Context, err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return errors.Is(err, copytext.ErrUnfit)
+	}
+	return ctx.Err() == nil && !strings.HasPrefix(pgErr.Code, "57")
+}
+
 const (
+	// copyFrom is how many bytes of rows are worth the two further round trips of a COPY.
+	copyFrom = 256 << 10
+
 	// refreshPause is how long at least after a request had the snapshot loaded anew no other may, and refreshShare how
 	// many times the duration of a load: what clients get wrong must not keep the database busy with loads.
 	refreshPause = 100 * time.Millisecond

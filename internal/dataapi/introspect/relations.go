@@ -9,6 +9,7 @@ import (
 // What can be done with tables is known. With views and foreign tables PostgreSQL tells, by the bits of its commands,
 // and is asked for those that are exposed.
 const relationsQuery = `SELECT c.oid, n.nspname, c.relname, coalesce(d.description, ''), c.relkind IN ('v', 'm'), c.relrowsecurity,
+  c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity,
   CASE
     WHEN c.relkind IN ('r', 'p') THEN 28
     WHEN c.relkind IN ('v', 'f') AND n.nspname = ANY ($1::text[]) THEN pg_relation_is_updatable(c.oid, true)
@@ -32,7 +33,7 @@ func (l *loader) readRelations(rows pgx.Rows) error {
 		oid  uint32
 		can  int32
 		r    schema.Relation
-		dest = []any{&oid, &r.Schema, &r.Name, &r.Description, &r.IsView, &r.RowSecurity, &can}
+		dest = []any{&oid, &r.Schema, &r.Name, &r.Description, &r.IsView, &r.RowSecurity, &r.Copyable, &can}
 	)
 	_, err := pgx.ForEachRow(rows, dest, func() error {
 		r.Insertable, r.Updatable, r.Deletable = can&canInsert != 0, can&canUpdate != 0, can&canDelete != 0
@@ -73,7 +74,7 @@ SELECT a.attrelid, a.attname, coalesce(d.description, ''),
         AND s.classid = 'pg_class'::regclass AND s.deptype = 'i')
     WHEN a.attgenerated = '' THEN pg_get_expr(f.adbin, f.adrelid)
   END, ''),
-  coalesce(e.labels, '{}')
+  coalesce(e.labels, '{}'), a.attidentity = 'a'
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -92,7 +93,7 @@ func (l *loader) readColumns(rows pgx.Rows) error {
 	var (
 		oid  uint32
 		c    schema.Column
-		dest = []any{&oid, &c.Name, &c.Description, &c.Nullable, &c.Type, &c.NominalType, &c.MaxLength, &c.Default, &c.Enum}
+		dest = []any{&oid, &c.Name, &c.Description, &c.Nullable, &c.Type, &c.NominalType, &c.MaxLength, &c.Default, &c.Enum, &c.IdentityAlways}
 	)
 	_, err := pgx.ForEachRow(rows, dest, func() error {
 		if i, ok := l.relations[oid]; ok {

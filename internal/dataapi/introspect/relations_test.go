@@ -52,7 +52,7 @@ func TestLoadColumns(t *testing.T) {
 	moods := []string{"sad", "so-so", "happy"}
 	want := []schema.Column{
 		{Name: "id", Type: "integer", NominalType: "integer", Default: `nextval('api.things_id_seq')`},
-		{Name: "always", Type: "integer", NominalType: "integer"},
+		{Name: "always", Type: "integer", NominalType: "integer", IdentityAlways: true},
 		{Name: "doubled", Type: "integer", NominalType: "integer", Nullable: true},
 		{Name: "counted", Type: "integer", NominalType: "integer", Default: `nextval('api.things_counted_seq'::regclass)`},
 		{Name: "the name", Type: "character varying", NominalType: "character varying(20)", MaxLength: 20, Default: `'x''y'::character varying`},
@@ -104,6 +104,8 @@ func TestLoadRelations(t *testing.T) {
 		CREATE TABLE api.secured (id int);
 		ALTER TABLE api.secured ENABLE ROW LEVEL SECURITY;
 		CREATE TABLE api.bare ();
+		CREATE TABLE api.ruled (id int);
+		CREATE RULE r AS ON INSERT TO api.ruled DO ALSO NOTHING;
 		CREATE TABLE api.parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
 		CREATE TABLE api.part PARTITION OF api.parts FOR VALUES FROM (1) TO (10);
 		CREATE VIEW api.simple AS SELECT id, n FROM api.plain;
@@ -116,10 +118,11 @@ func TestLoadRelations(t *testing.T) {
 		CREATE TYPE api.composite AS (a int);
 		CREATE INDEX ON api.plain (n);`)
 	want := map[string]schema.Relation{
-		"plain":   {Description: "plainly", Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
+		"plain":   {Copyable: true, Description: "plainly", Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
 		"secured": {Insertable: true, Updatable: true, Deletable: true, RowSecurity: true},
-		"bare":    {Insertable: true, Updatable: true, Deletable: true},
-		"parts":   {Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
+		"bare":    {Copyable: true, Insertable: true, Updatable: true, Deletable: true},
+		"parts":   {Copyable: true, Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
+		"ruled":   {Insertable: true, Updatable: true, Deletable: true},
 		"simple":  {IsView: true, Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
 		"half":    {IsView: true, Insertable: true, PrimaryKey: []string{"id"}},
 		"stored":  {IsView: true, PrimaryKey: []string{"id"}},

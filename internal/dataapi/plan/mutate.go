@@ -71,6 +71,8 @@ func (p *planner) write(m request.Mutation, rel *schema.Relation, tree *Node) (W
 		return &Insert{
 			Into: rel.Ident, Columns: columns, Body: body, Resolution: p.req.Prefer.Resolution, ConflictOn: on,
 			Returning: returning, PrimaryKey: rel.PrimaryKey, ApplyDefaults: defaults,
+			Copyable: returning == nil && !defaults && p.req.Prefer.Resolution == request.NoResolution && p.copyable(rel, columns),
+			Checked:  p.req.Query.Columns == nil,
 		}, nil
 	case request.Upsert:
 		return &Insert{

@@ -88,6 +88,9 @@ type (
 		Returning     []string
 		PrimaryKey    []string
 		ApplyDefaults bool
+		// Copyable is set where COPY does what the INSERT does, and nothing of the rows is asked for.
+		Copyable bool
+		Checked  bool // whether the payload is known to be valid JSON
 	}
 	// Update sets the payload's columns.
 	Update struct {

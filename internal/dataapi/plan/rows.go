@@ -58,3 +58,22 @@ func (p *planner) typesKnown(tree *Node) bool {
 	}
 	return true
 }
+
+// copyable tells whether a COPY of text makes the same rows as an INSERT of what json_to_recordset makes of a payload.
+func (p *planner) copyable(rel *schema.Relation, columns []Field) bool {
+	if !rel.Copyable || len(columns) == 0 {
+		return false
+	}
+	for _, f := range columns {
+		c, ok := rel.Column(f.Name)
+		if !ok || c.IdentityAlways || f.Transform != "" || len(c.Enum) == 0 && !rowtext.KnownName(c.Type) {
+			return false
+		}
+	}
+	for _, t := range p.req.Accept {
+		if k := t.Kind; k == media.Singular || k == media.SingularStripped || k == media.Plan {
+			return false // which look at the rows, or at the statement
+		}
+	}
+	return true
+}

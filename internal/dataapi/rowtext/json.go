@@ -67,7 +67,7 @@ func NewJSON(fields []Field) (*JSON, bool) {
 		if i == 0 {
 			lead = '{'
 		}
-		e.prefixes[i] = append(appendString([]byte{lead}, []byte(f.Name)), ':')
+		e.prefixes[i] = append(AppendString([]byte{lead}, []byte(f.Name)), ':')
 	}
 	return e, true
 }
@@ -117,7 +117,7 @@ func appendValue(dst, v []byte, k kind) []byte {
 		return append(appendZoned(append(dst, '"'), v), '"')
 	case quoted, unknown:
 	}
-	return appendString(dst, v)
+	return AppendString(dst, v)
 }
 
 // appendTimestamp writes "2024-01-15 10:00:00" with a T. What has no time, as infinity, stays as it is.
@@ -157,8 +157,8 @@ func appendZoned(dst, v []byte) []byte {
 	return append(dst, v[era:]...)
 }
 
-// appendString writes a JSON string with PostgreSQL's choice of escapes.
-func appendString(dst, v []byte) []byte {
+// AppendString writes a JSON string with PostgreSQL's choice of escapes.
+func AppendString(dst, v []byte) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0

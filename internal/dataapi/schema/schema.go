@@ -36,6 +36,7 @@ type Relation struct {
 	Updatable   bool
 	Deletable   bool
 	RowSecurity bool // whether row-level security is on, so that plans depend on the role
+	Copyable    bool // whether COPY puts into it what INSERT would: a table without rules and row-level security
 	PrimaryKey  []string
 	Columns     []Column
 	index       map[string]int
@@ -51,6 +52,8 @@ type Column struct {
 	MaxLength   int    // of character types; 0 for none
 	Default     string // expression; empty for none
 	Enum        []string
+	// IdentityAlways is set where an INSERT may not give a value; a COPY may.
+	IdentityAlways bool
 }
 
 // Column returns the column of that name.

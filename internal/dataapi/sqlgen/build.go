@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,28 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	return q
 }
 
-func buildMutate(p *plan.Mutate, prefer request.Prefer) *Query {
+// buildCopy renders the insert of a large payload, if it can be copied.
+func buildCopy(p *plan.Mutate, opt Options) *Query {
+	i, ok := p.Write.(*plan.Insert)
+	if !ok || !i.Copyable || opt.CopyFrom == 0 || len(i.Body) < opt.CopyFrom || isObject(i.Body) {
+		return nil
+	}
+	if !i.Checked && !json.Valid(i.Body) {
+		return nil // the INSERT says so
+	}
+	w := &writer{}
+	w.raw("COPY ")
+	w.qualified(i.Into)
+	w.raw("(")
+	list(w, ", ", i.Columns, func(f plan.Field) { w.ident(f.Name) })
+	w.raw(") FROM STDIN")
+	return &Query{Copy: &Copy{SQL: w.statement().SQL, Columns: i.Columns, Body: i.Body}}
+}
+
+func buildMutate(p *plan.Mutate, prefer request.Prefer, opt Options) *Query {
+	if q := buildCopy(p, opt); q != nil {
+		return q
+	}
 	w := newWriter(p.Tree, p.Handler)
 	explained := w.explain(p.Media)
 	w.raw("WITH ", plan.SourceName, " AS (")

@@ -27,6 +27,7 @@ type Arg struct {
 type Query struct {
 	Main          Statement
 	Columns       Columns
+	Copy          *Copy      // in place of Main
 	Rows          RowFormat  // Main's rows are those of the answer, to be rendered in this format, and no Row
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
@@ -35,6 +36,13 @@ type Query struct {
 	RoleBound     bool             // whether PostgreSQL's plan depends on the role, so that it must not be shared by roles
 	Isolation     schema.Isolation // a routine's own
 	Settings      []schema.Setting // likewise
+}
+
+// Copy is a COPY and the JSON array that it is to be given as rows.
+type Copy struct {
+	SQL     string
+	Columns []plan.Field
+	Body    []byte
 }
 
 // RowFormat is what rows are rendered as outside of the database.
@@ -73,7 +81,9 @@ func writtenColumns() Columns {
 // Options are the settings that decide how SQL is made.
 type Options struct {
 	MaxRows int64
-	Whole   bool // the database renders the answer as a whole, even where its rows would do
+	// CopyFrom is how many bytes a payload has at least that is copied and not inserted; 0 for never.
+	CopyFrom int
+	Whole    bool // the database renders the answer as a whole, even where its rows would do
 }
 
 // Build renders a plan. Plans that need no statement have none.
@@ -82,7 +92,7 @@ func Build(p plan.Plan, prefer request.Prefer, opt Options) (*Query, error) {
 	case *plan.Read:
 		return buildRead(p, prefer, opt), nil
 	case *plan.Mutate:
-		return buildMutate(p, prefer), nil
+		return buildMutate(p, prefer, opt), nil
 	case *plan.Call:
 		return buildCall(p, prefer, opt), nil
 	case *plan.Inspect, *plan.Info:
