@@ -80,6 +80,7 @@ func TestWrites(t *testing.T) {
 		{"update that returns", ask{"PATCH /books?id=eq.1&select=title", `{"price":1}`, prefer(whole)}, `update books columns(price) body({"price":1}) where(id eq 1) returning(id,title)`},
 		{"update that returns where rows are", ask{"PATCH /books?id=eq.1&select=title", `{"price":1}`, prefer("return=headers-only")}, `update books columns(price) body({"price":1}) where(id eq 1) returning(id,title)`},
 		{"update whose filter is in a representation", ask{"PATCH /paints?color=eq.ff", `{"color":"aa"}`, nil}, `update paints columns(api.from_json[json] color) body({"color":"aa"}) where(api.from_text[text] color eq ff)`},
+		{"filters and orders of embeds are not the write's", ask{"PATCH /books?select=id,authors(id)&id=eq.1&authors.name=eq.x&order=authors(name)", `{"price":1}`, prefer(whole)}, `update books columns(price) body({"price":1}) where(id eq 1) returning(author_id,id)`},
 		{"delete", ask{"DELETE /books?id=in.(1,2)", "", nil}, `delete books where(id in 1|2)`},
 		{"delete that returns", ask{"DELETE /books?select=price", "", prefer(whole)}, `delete books returning(id,price)`},
 	} {
