@@ -114,6 +114,15 @@ func TestLakebaseDocument(t *testing.T) {
 			compareRows(t, got, c.want)
 		})
 	}
+	t.Run("the root document names the address", func(t *testing.T) {
+		var doc struct{ Host, BasePath string }
+		if err := json.Unmarshal([]byte(curl(t, `curl -H "Authorization: Bearer $DBX_OAUTH_TOKEN" "$REST_ENDPOINT/"`)), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if "http://"+doc.Host+doc.BasePath != s.url+restPath {
+			t.Errorf("it names %s%s", doc.Host, doc.BasePath)
+		}
+	})
 	t.Run("row-level security", func(t *testing.T) {
 		s.psql(t, sql(t, "4_rls.sql"))
 		// The change is heard of within moments; what it forbids is forbidden at once.

@@ -89,6 +89,10 @@ const oidName = 19
 
 func (v *visit) document(schemaName string) openapi.Input {
 	cfg := v.state.cfg
+	proxy := cfg.OpenAPIProxyURI
+	if proxy == "" && v.mount.Origin != "" {
+		proxy = v.mount.Origin + v.mount.Base
+	}
 	return openapi.Input{
 		Version:        v.engine.opt.Version,
 		Schema:         schemaName,
@@ -96,7 +100,7 @@ func (v *visit) document(schemaName string) openapi.Input {
 		Host:           cfg.ServerHost,
 		Port:           cfg.ServerPort,
 		BasePath:       v.mount.Base,
-		ProxyURI:       cfg.OpenAPIProxyURI,
+		ProxyURI:       proxy,
 		SecurityActive: cfg.OpenAPISecurity,
 	}
 }

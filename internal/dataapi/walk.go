@@ -28,6 +28,7 @@ type Mount struct {
 	Base   string // before the API's own path; empty at the root
 	Path   string // the API's own path, decoded
 	Schema string // named by the URL; empty where profiles choose it
+	Origin string // scheme and host that the client asked, for the root document; empty for the settings'
 }
 
 // visit is one request on its way.

@@ -61,6 +61,7 @@ func (d *Databases) lakebase(w http.ResponseWriter, r *http.Request) {
 			WithHint("The path is "+lakebasePath+"{workspace_id}/rest/{database}/{schema}/{relation}, with a number for the workspace."))
 		return
 	}
+	target.mount.Origin = origin(r)
 	engine := d.opened(target.database)
 	if engine == nil {
 		// Whoever isn't known must not learn which databases there are.
@@ -95,4 +96,12 @@ func (d *Databases) opened(name string) *dataapi.Engine {
 	default:
 		return nil
 	}
+}
+
+// origin is the scheme and host that a client asked.
+func origin(r *http.Request) string {
+	if r.TLS != nil {
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
