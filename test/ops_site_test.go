@@ -189,12 +189,11 @@ func exitStatus(t testing.TB, err error) int {
 func (s *tarn) ready() int { return status(s.admin + "/ready") }
 
 func status(url string) int {
-	res, err := http.Get(url)
+	got, err := fetch(http.DefaultClient, url)
 	if err != nil {
 		return 0
 	}
-	_ = res.Body.Close()
-	return res.StatusCode
+	return got.status
 }
 
 // overSocket is a client that reaches everything over a unix socket.
@@ -232,12 +231,13 @@ func command(t testing.TB, stdin string, environ []string, args ...string) (stdo
 	return out.String(), errs.String(), exitStatus(t, err)
 }
 
-func body(t testing.TB, res *http.Response) string {
-	t.Helper()
+// fetch gets a page with a client of its own kind.
+func fetch(client *http.Client, url string) (answer, error) {
+	res, err := client.Get(url)
+	if err != nil {
+		return answer{}, err
+	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return answer{res.StatusCode, res.Header, string(b)}, err
 }
