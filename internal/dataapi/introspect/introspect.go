@@ -79,6 +79,7 @@ type loader struct {
 	types     map[uint32]paramType
 	routines  []routineRow
 	keys      []key
+	keyNames  map[uint32][]string // of the columns of tables with keys, by number less one
 	views     map[uint32]*view
 }
 
@@ -88,6 +89,7 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 		exposed:   map[string]bool{},
 		relations: map[uint32]int{},
 		types:     map[uint32]paramType{},
+		keyNames:  map[uint32][]string{},
 		views:     map[uint32]*view{},
 	}
 	for _, s := range opt.Schemas {
@@ -99,6 +101,7 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 	b.Queue(relationsQuery, schemas).Query(l.readRelations)
 	b.Queue(columnsQuery, schemas).Query(l.readColumns)
 	b.Queue(keysQuery).Query(l.readKeys)
+	b.Queue(keyNamesQuery).Query(l.readKeyNames)
 	b.Queue(viewsQuery, viewSchemas).Query(l.readViews)
 	b.Queue(typesQuery, schemas).Query(l.readTypes)
 	b.Queue(routinesQuery, schemas, hoisted).Query(l.readRoutines)
