@@ -205,18 +205,23 @@ func withoutOverridden(rels, computed []Relationship) []Relationship {
 // relationshipsByKey leaves out what is not exposed, but not the keys: a relation all of whose relationships are
 // hidden is still known to have some.
 func relationshipsByKey(rels []Relationship, exposed map[string]bool) map[RelationshipKey][]Relationship {
-	out := map[RelationshipKey][]Relationship{}
-	for _, r := range rels {
-		key := RelationshipKey{From: r.Relation, Schema: r.Foreign.Schema}
-		if r.Cardinality == Computed {
-			key.Schema = r.Function.Schema
-		}
+	count := map[RelationshipKey]int{}
+	for i := range rels {
+		count[rels[i].key()]++
+	}
+	out := make(map[RelationshipKey][]Relationship, len(count))
+	for i := range rels {
+		r := &rels[i]
+		key := r.key()
 		if !exposed[key.From.Schema] || !exposed[key.Schema] {
 			continue
 		}
-		kept := out[key]
+		kept, known := out[key]
+		if !known {
+			kept = make([]Relationship, 0, count[key])
+		}
 		if exposed[r.Foreign.Schema] && (r.Junction == nil || exposed[r.Junction.Relation.Schema]) {
-			kept = append(kept, r)
+			kept = append(kept, *r)
 		}
 		out[key] = kept
 	}
@@ -224,6 +229,14 @@ func relationshipsByKey(rels []Relationship, exposed map[string]bool) map[Relati
 		slices.SortStableFunc(kept, compareRelationships)
 	}
 	return out
+}
+
+// key is what finds the relationship.
+func (r *Relationship) key() RelationshipKey {
+	if r.Cardinality == Computed {
+		return RelationshipKey{From: r.Relation, Schema: r.Function.Schema}
+	}
+	return RelationshipKey{From: r.Relation, Schema: r.Foreign.Schema}
 }
 
 // compareRelationships gives the order in which an ambiguous request lists what it may mean.
