@@ -242,6 +242,9 @@ func TestMutate(t *testing.T) {
 		{"delete", mutation(request.Delete), prefers(request.Prefer{Count: request.Exact}), rows, "", `204
 			Content-Range: */2
 			Preference-Applied: count=exact`},
+		{"delete, estimated", mutation(request.Delete), prefers(request.Prefer{Count: request.Estimated}), rows, "", `204
+			Content-Range: */2
+			Preference-Applied: count=estimated`},
 		{"delete, planned", mutation(request.Delete), prefers(request.Prefer{Count: request.Planned}), rows, "", `204
 			Content-Range: */*
 			Preference-Applied: count=planned`},
