@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tarn-data/tarn/internal/pgtest"
 )
 
 func TestAdmin(t *testing.T) {
@@ -243,5 +245,27 @@ func TestAdminIsThereFirst(t *testing.T) {
 	s.stop(t)
 	if strings.Contains(s.log.String(), opsPassword) {
 		t.Error("the password is in the log")
+	}
+}
+
+// TestServeReady holds that the lakebase is ready as long as PostgreSQL is there.
+func TestServeReady(t *testing.T) {
+	server := pgtest.NewServer(t, pgtest.Options{})
+	out := run(t, "", "init", "--postgres", server.URL)
+	_, rest, ok := strings.Cut(out, "tarn serve --postgres '")
+	if !ok {
+		t.Fatalf("tarn init says: %s", out)
+	}
+	url, _, _ := strings.Cut(rest, "'")
+	s := serve(t, dataDir(t), "--postgres", url)
+	server.Stop()
+	await(t, "not ready", func() bool { return s.ready() == 503 })
+	if live := status(s.admin + "/live"); live != 200 {
+		t.Errorf("/live: %d", live)
+	}
+	for path, want := range map[string]int{"/config": 404, "/schema_cache": 404, "/metrics": 200} {
+		if got := status(s.admin + path); got != want {
+			t.Errorf("%s: %d", path, got)
+		}
 	}
 }

@@ -177,6 +177,10 @@ func TestReusePort(t *testing.T) {
 			}
 		}
 	})
+	same := site.launch(t) // but for the admin endpoint, which each has for itself
+	if code := same.ends(t); code != 1 {
+		t.Errorf("exit status %d", code)
+	}
 	site.set(t, "admin-server-port", "")
 	second := site.serve(t)
 	time.Sleep(100 * time.Millisecond)

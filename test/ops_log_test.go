@@ -77,6 +77,8 @@ func TestServeLogsRequests(t *testing.T) {
 	ask(t, "GET", s.url+restPath+"/clients?select=id", "", "Authorization", "Bearer "+s.token(t, "user@databricks.com"))
 	ask(t, "GET", s.url+restPath+"/clients", "")
 	ask(t, "GET", s.url+"/nowhere", "")
+	s.reloadSchema(t) // of what is open
+	s.reload(t)
 	s.stop(t)
 	for _, want := range []string{
 		`127\.0\.0\.1 - user@databricks\.com \[.*\] "GET ` + regexp.QuoteMeta(restPath) + `/clients\?select=id HTTP/1\.1" 200 \d+ `,

@@ -6,10 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/tarn-data/tarn/internal/accesslog"
@@ -51,7 +48,41 @@ func serveDataAPI(ctx context.Context, opt DataAPIOptions, fail func(error)) err
 		return err
 	}
 	stats := &token.Stats{}
-	engine, err := dataapi.Open(ctx, dataapi.Options{
+	engine, err := opt.open(ctx, fail, stats)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	single := func(visit func(string, *dataapi.Engine)) { visit("", engine) }
+	defer reloadOnSignal(single)()
+	access := accesslog.New(opt.Access)
+	defer access.Close()
+	servers := newServers(opt.Log)
+	defer servers.stop()
+	door := &door{ctx: ctx}
+	if adminListener != nil {
+		servers.start("admin", named(recovered(&admin{
+			live:    door.isOpen,
+			ready:   func(ctx context.Context) bool { return engine.Ready() && engine.Reachable(ctx) },
+			engine:  engine,
+			metrics: metricsHandler(newDataAPICollector(single, stats, false)),
+		}, opt.Log), opt.Version), adminListener)
+	}
+	if opt.waitFor(ctx, engine); ctx.Err() != nil {
+		return nil
+	}
+	listener, err := listenDataAPI(ctx, opt.Config)
+	if err != nil {
+		return err
+	}
+	logs := func(status int) bool { return engine.Config().LogLevel.Logs(status) }
+	servers.start("API", named(compressed(access.Handler(recovered(engine, opt.Log), logs)), opt.Version), listener)
+	door.open(listener)
+	return servers.wait(ctx)
+}
+
+func (opt *DataAPIOptions) open(ctx context.Context, fail func(error), stats *token.Stats) (*dataapi.Engine, error) {
+	return dataapi.Open(ctx, dataapi.Options{
 		AppName: appName + " " + opt.Version,
 		Version: opt.Version,
 		Config:  opt.Config,
@@ -65,34 +96,16 @@ func serveDataAPI(ctx context.Context, opt DataAPIOptions, fail func(error)) err
 		MaxBody:     maxBody,
 		Log:         opt.Log,
 	})
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	defer reloadOnSignal(engine)()
-	access := accesslog.New(opt.Access)
-	defer access.Close()
-	servers := newServers(opt.Log)
-	defer servers.stop()
-	door := &door{ctx: ctx}
-	if adminListener != nil {
-		servers.start("admin", named(recovered(dataAPIAdmin(engine, door, stats), opt.Log), opt.Version), adminListener)
-	}
-	// Who finds the port open finds an API, unless the database is down. Where others serve the port, too, it has to be one
-	// that works.
+}
+
+// waitFor waits, so that who finds the port open finds an API, unless the database is down. Where others serve the port,
+// too, it has to be one that works.
+func (opt *DataAPIOptions) waitFor(ctx context.Context, engine *dataapi.Engine) {
 	if opt.Config.ServerReusePort {
-		_ = engine.WaitReady(ctx)
-	} else {
-		engine.WaitTried(ctx)
+		_ = engine.WaitReady(ctx) // the context says what went wrong
+		return
 	}
-	listener, err := listenDataAPI(ctx, opt.Config)
-	if err != nil {
-		return err
-	}
-	logs := func(status int) bool { return engine.Config().LogLevel.Logs(status) }
-	servers.start("API", named(compressed(access.Handler(recovered(engine, opt.Log), logs)), opt.Version), listener)
-	door.open(listener)
-	return servers.wait(ctx)
+	engine.WaitTried(ctx)
 }
 
 // configured heeds the settings that concern what is logged. All but what a request depends on is logged at any level.
@@ -105,16 +118,6 @@ func (opt *DataAPIOptions) configured(cfg *config.DataAPI) {
 	if role, err := token.ParseRoleClaim(cfg.JWTRoleClaimKey); err == nil && role.Deprecated() {
 		opt.Log.Warn("jwt-role-claim-key has a syntax that will not be understood for long: write it as JSONPath",
 			"jwt-role-claim-key", role.String())
-	}
-}
-
-func dataAPIAdmin(engine *dataapi.Engine, door *door, stats *token.Stats) *admin {
-	single := func(visit func(string, *dataapi.Engine)) { visit("", engine) }
-	return &admin{
-		live:    door.isOpen,
-		ready:   func(ctx context.Context) bool { return engine.Ready() && engine.Reachable(ctx) },
-		engine:  engine,
-		metrics: metricsHandler(newDataAPICollector(single, stats, false)),
 	}
 }
 
@@ -166,29 +169,4 @@ func networkAddress(host string, port int) (network, address string) {
 		network, host = "tcp6", "::"
 	}
 	return network, net.JoinHostPort(host, strconv.Itoa(port))
-}
-
-// reloadOnSignal heeds the signals that PostgREST heeds, until the function that it returns is called.
-func reloadOnSignal(e *dataapi.Engine) (stop func()) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				if s == syscall.SIGUSR1 {
-					e.ReloadSchema()
-				} else {
-					e.ReloadConfig()
-				}
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(done)
-	}
 }

@@ -190,6 +190,28 @@ func openFault(name string, err error) error {
 		WithHeader("Retry-After", "1").WithCause(err)
 }
 
+const (
+	anyDatabase  = "postgres" // which every server has
+	reachTimeout = 5 * time.Second
+	startingUp   = "57P03" // PostgreSQL's code of a server that starts or ends
+)
+
+// reachable tells whether PostgreSQL takes connections. Whom it lets in is another matter.
+func (d *Databases) reachable(ctx context.Context) bool {
+	url, err := d.URL(anyDatabase)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
+	conn, err := pg.Connect(ctx, url, appName)
+	if err == nil {
+		return conn.Close(ctx) == nil
+	}
+	refusal, refused := errors.AsType[*pgconn.PgError](err)
+	return refused && refusal.Code != startingUp
+}
+
 // Each calls a function for every open engine.
 func (d *Databases) Each(visit func(name string, engine *dataapi.Engine)) {
 	d.mu.Lock()

@@ -140,9 +140,10 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	door.open(api)
 	servers := newServers(opt.Log)
 	defer servers.stop()
+	defer reloadOnSignal(dbs.Each)()
 	servers.start("admin", named(recovered(&admin{
 		live:    door.isOpen,
-		ready:   func(context.Context) bool { return true },
+		ready:   dbs.reachable,
 		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
 	}, opt.Log), opt.Version), adminListener)
 	servers.start("API", named(compressed(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))), opt.Version), api)
