@@ -36,8 +36,6 @@ func trimmed(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-func n(i int64) *int64 { return &i }
-
 var books = schema.Ident{Schema: "api", Name: "books"}
 
 // one is an answer that is made.
@@ -79,19 +77,19 @@ func TestRead(t *testing.T) {
 			Content-Length: 2
 			` + jsonType + `
 			[]`},
-		{"counted, and all", read(media.JSON), request.Request{}, rows(3, n(3)), "", `200
+		{"counted, and all", read(media.JSON), request.Request{}, rows(3, new(int64(3))), "", `200
 			Content-Range: 0-2/3
 			Content-Location: /books
 			Content-Length: 2
 			` + jsonType + `
 			[]`},
-		{"counted, and a part", read(media.JSON), from(10), rows(3, n(20)), "", `206
+		{"counted, and a part", read(media.JSON), from(10), rows(3, new(int64(20))), "", `206
 			Content-Range: 10-12/20
 			Content-Location: /books
 			Content-Length: 2
 			` + jsonType + `
 			[]`},
-		{"none there", read(media.JSON), request.Request{}, rows(0, n(0)), "", `200
+		{"none there", read(media.JSON), request.Request{}, rows(0, new(int64(0))), "", `200
 			Content-Range: */0
 			Content-Location: /books
 			Content-Length: 2
@@ -103,7 +101,7 @@ func TestRead(t *testing.T) {
 			Content-Length: 2
 			` + jsonType + `
 			[]`},
-		{"past the end", read(media.JSON), from(10), rows(0, n(3)), "", `416
+		{"past the end", read(media.JSON), from(10), rows(0, new(int64(3))), "", `416
 			Content-Range: */3
 			Content-Location: /books
 			Content-Length: 145
@@ -125,7 +123,7 @@ func TestRead(t *testing.T) {
 			Content-Profile: api
 			[]`,
 		},
-		{"HEAD", &plan.Read{Media: media.Of(media.JSON), Target: books, HeadersOnly: true}, request.Request{}, rows(3, n(9)), "", `206
+		{"HEAD", &plan.Read{Media: media.Of(media.JSON), Target: books, HeadersOnly: true}, request.Request{}, rows(3, new(int64(9))), "", `206
 			Content-Range: 0-2/9
 			Content-Location: /books
 			` + jsonType},
@@ -164,7 +162,7 @@ func TestMutate(t *testing.T) {
 	prefers := func(p request.Prefer) request.Request { return request.Request{Prefer: p} }
 	whole := request.Prefer{Return: request.Representation}
 	const jsonType = "Content-Type: application/json; charset=utf-8"
-	rows := sqlgen.Row{Page: 2, Body: []byte(`[1]`), Inserted: n(0)}
+	rows := sqlgen.Row{Page: 2, Body: []byte(`[1]`), Inserted: new(int64(0))}
 	check(t, []one{
 		{"insert", mutation(request.Insert, "id"), request.Request{}, rows, "", `201
 			Content-Length: 0
@@ -185,21 +183,21 @@ func TestMutate(t *testing.T) {
 		},
 		{
 			"upsert of what was there", mutation(request.Insert, "id"),
-			prefers(request.Prefer{Resolution: request.MergeDuplicates}), sqlgen.Row{Page: 2, Inserted: n(0)}, "", `200
+			prefers(request.Prefer{Resolution: request.MergeDuplicates}), sqlgen.Row{Page: 2, Inserted: new(int64(0))}, "", `200
 			Content-Length: 0
 			Content-Range: */*
 			Preference-Applied: resolution=merge-duplicates`,
 		},
 		{
 			"upsert of what was there in part", mutation(request.Insert, "id"),
-			prefers(request.Prefer{Resolution: request.MergeDuplicates}), sqlgen.Row{Page: 2, Inserted: n(1)}, "", `201
+			prefers(request.Prefer{Resolution: request.MergeDuplicates}), sqlgen.Row{Page: 2, Inserted: new(int64(1))}, "", `201
 			Content-Length: 0
 			Content-Range: */*
 			Preference-Applied: resolution=merge-duplicates`,
 		},
 		{
 			"upsert that ignores", mutation(request.Insert, "id"),
-			prefers(request.Prefer{Resolution: request.IgnoreDuplicates}), sqlgen.Row{Inserted: n(0)}, "", `201
+			prefers(request.Prefer{Resolution: request.IgnoreDuplicates}), sqlgen.Row{Inserted: new(int64(0))}, "", `201
 			Content-Length: 0
 			Content-Range: */*
 			Preference-Applied: resolution=ignore-duplicates`,
@@ -234,7 +232,7 @@ func TestMutate(t *testing.T) {
 			` + jsonType + `
 			Preference-Applied: return=representation
 			[1]`},
-		{"put that returns what it made", mutation(request.Upsert), prefers(whole), sqlgen.Row{Page: 1, Body: []byte(`[1]`), Inserted: n(1)}, "", `201
+		{"put that returns what it made", mutation(request.Upsert), prefers(whole), sqlgen.Row{Page: 1, Body: []byte(`[1]`), Inserted: new(int64(1))}, "", `201
 			Content-Length: 3
 			` + jsonType + `
 			Preference-Applied: return=representation
@@ -295,13 +293,13 @@ func TestCall(t *testing.T) {
 		{"HEAD", call(scalar, request.InvokeHead), request.Request{}, row, "", `200
 			Content-Range: 0-0/*
 			` + jsonType},
-		{"a part", call(scalar, request.InvokeGet), request.Request{Negotiated: true, Schema: "api"}, sqlgen.Row{Page: 1, Total: n(7), Body: []byte("42")}, "", `206
+		{"a part", call(scalar, request.InvokeGet), request.Request{Negotiated: true, Schema: "api"}, sqlgen.Row{Page: 1, Total: new(int64(7)), Body: []byte("42")}, "", `206
 			Content-Range: 0-0/7
 			Content-Length: 2
 			` + jsonType + `
 			Content-Profile: api
 			42`},
-		{"past the end", call(scalar, request.InvokeGet), request.Request{Range: request.Range{Offset: 9}}, sqlgen.Row{Total: n(7), Body: []byte("[]")}, "", `416
+		{"past the end", call(scalar, request.InvokeGet), request.Request{Range: request.Range{Offset: 9}}, sqlgen.Row{Total: new(int64(7)), Body: []byte("[]")}, "", `416
 			Content-Range: */7
 			Content-Length: 144
 			` + jsonType + `
