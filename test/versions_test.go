@@ -61,7 +61,7 @@ func postgresPrograms(t *testing.T, version string) string {
 		t.Skipf("PostgreSQL %s is not in %s: make test-matrix downloads it", version, cache)
 	}
 	if err := downloadPostgres(t.Context(), version, dir); err != nil {
-		t.Skipf("PostgreSQL %s can't be had: %v", version, err)
+		t.Fatalf("PostgreSQL %s can't be had: %v", version, err)
 	}
 	return bin
 }
