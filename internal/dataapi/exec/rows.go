@@ -65,8 +65,12 @@ func encoderOf(format sqlgen.RowFormat, columns []pgconn.FieldDescription) (rowt
 	for i, c := range columns {
 		fields[i] = rowtext.Field{Name: c.Name, OID: c.DataTypeOID}
 	}
-	if format == sqlgen.CSVRows {
+	switch format {
+	case sqlgen.CSVRows:
 		return rowtext.NewCSV(fields), true
+	case sqlgen.NDJSONRows:
+		return rowtext.NewNDJSON(fields)
+	case sqlgen.JSONRows, sqlgen.NoRows:
 	}
 	return rowtext.NewJSON(fields)
 }

@@ -92,7 +92,7 @@ func TestLoadInAnyMode(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			want := "2 relations, 2 relationships, 1 routines, 0 domain representations, 3 media type handlers"
+			want := "2 relations, 2 relationships, 1 routines, 0 domain representations, 4 media type handlers"
 			if got := loadOn(t, conn).Summary(); got != want {
 				t.Errorf("in mode %v: %s", mode, got)
 			}

@@ -16,6 +16,7 @@ const (
 	OpenAPI                      // application/openapi+json
 	URLEncoded                   // application/x-www-form-urlencoded
 	OctetStream                  // application/octet-stream
+	NDJSON                       // application/x-ndjson: a JSON object a line
 	ArrayStripped                // application/vnd.pgrst.array+json;nulls=stripped
 	Singular                     // application/vnd.pgrst.object+json
 	SingularStripped             // application/vnd.pgrst.object+json;nulls=stripped

@@ -64,6 +64,8 @@ func knownApplication(sub string) Kind {
 		return URLEncoded
 	case "octet-stream":
 		return OctetStream
+	case "x-ndjson":
+		return NDJSON
 	case "vnd.pgrst.object+json", "vnd.pgrst.object":
 		return Singular
 	case "vnd.pgrst.array+json", "vnd.pgrst.array":

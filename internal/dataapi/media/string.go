@@ -23,6 +23,8 @@ func (t Type) String() string {
 		return "application/x-www-form-urlencoded"
 	case OctetStream:
 		return "application/octet-stream"
+	case NDJSON:
+		return "application/x-ndjson"
 	case ArrayStripped:
 		return "application/vnd.pgrst.array+json;nulls=stripped"
 	case Singular:
@@ -78,7 +80,7 @@ func (o Options) name() string {
 
 // ContentType is the value of the Content-Type header of a body of this type.
 func (t Type) ContentType() string {
-	if t.Kind == OctetStream || t.Kind == Other {
+	if t.Kind == OctetStream || t.Kind == NDJSON || t.Kind == Other {
 		return t.String()
 	}
 	return t.String() + "; charset=utf-8"

@@ -20,7 +20,7 @@ func (p *planner) rowsSuffice(tree *Node, h schema.ResolvedHandler) bool {
 	if len(tree.Select) == 0 { // the rows have columns that the answer leaves out
 		for _, e := range tree.Embeds {
 			if !e.Empty {
-				return h.Handler.Kind == schema.HandleJSON || h.Handler.Kind == schema.HandleCSV
+				return h.Handler.Kind == schema.HandleJSON || h.Handler.Kind == schema.HandleNDJSON || h.Handler.Kind == schema.HandleCSV
 			}
 		}
 		return false
@@ -28,7 +28,7 @@ func (p *planner) rowsSuffice(tree *Node, h schema.ResolvedHandler) bool {
 	switch h.Handler.Kind {
 	case schema.HandleCSV: // which is the values' own text, whatever their type
 		return true
-	case schema.HandleJSON:
+	case schema.HandleJSON, schema.HandleNDJSON:
 		return p.typesKnown(tree)
 	case schema.NoHandler, schema.HandleJSONStripped, schema.HandleSingle, schema.HandleSingleStripped,
 		schema.HandleGeoJSON, schema.HandleCustom:

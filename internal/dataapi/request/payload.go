@@ -1,6 +1,7 @@
 package request
 
 import (
+	"bytes"
 	"slices"
 	"unicode/utf8"
 
@@ -41,6 +42,8 @@ func relationContent(body []byte, t media.Type, columns []string) (content, erro
 	switch t.Kind { //nolint:exhaustive // the others can't be written
 	case media.JSON:
 		return jsonContent(body, columns)
+	case media.NDJSON:
+		return jsonContent(linesToArray(body), columns)
 	case media.CSV:
 		return csvContent(body)
 	case media.URLEncoded:
@@ -61,6 +64,8 @@ func routineContent(body []byte, t media.Type, columns []string) (content, error
 			return content{payload: JSONPayload{Raw: body}}, nil
 		}
 		return jsonContent(body, columns)
+	case media.NDJSON:
+		return jsonContent(linesToArray(body), columns)
 	case media.CSV:
 		return csvContent(body)
 	case media.URLEncoded:
@@ -90,6 +95,22 @@ func jsonContent(body []byte, columns []string) (content, error) {
 	case jsonInvalid:
 	}
 	return content{}, invalidBody("Empty or invalid json")
+}
+
+// linesToArray makes an array of a JSON value a line. What isn't one, the array's reader finds out.
+func linesToArray(body []byte) []byte {
+	out := make([]byte, 0, len(body)+2)
+	out = append(out, '[')
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, line...)
+	}
+	return append(out, ']')
 }
 
 func noRows() content { return content{payload: JSONPayload{Raw: []byte("[]")}} }

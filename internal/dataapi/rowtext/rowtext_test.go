@@ -53,6 +53,8 @@ func encoder(t testing.TB, rr *pgconn.ResultReader, make func([]rowtext.Field) (
 
 func asJSON(f []rowtext.Field) (rowtext.Encoder, bool) { return rowtext.NewJSON(f) }
 
+func asNDJSON(f []rowtext.Field) (rowtext.Encoder, bool) { return rowtext.NewNDJSON(f) }
+
 func asCSV(f []rowtext.Field) (rowtext.Encoder, bool) { return rowtext.NewCSV(f), true }
 
 // reference has PostgreSQL render the same rows.
@@ -67,6 +69,7 @@ func reference(t testing.TB, conn *pgx.Conn, expression, query string, args ...[
 
 const (
 	jsonReference = "COALESCE(json_agg(t), '[]')::text"
+	ndReference   = "COALESCE(string_agg(translate(to_json(t)::text, E'\\n\\r', '  ') || E'\\n', ''), '')"
 	csvReference  = `COALESCE((SELECT string_agg(k, ',') FROM json_object_keys((json_agg(t))->0) k), '') || E'\n' ||
 		COALESCE(string_agg(substring(t::text, 2, length(t::text) - 2), E'\n'), '')`
 )
@@ -121,10 +124,12 @@ func TestEveryTypeAsPostgreSQLDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			compare(t, conn, typ+" in "+zone, query, jsonReference, asJSON)
+			compare(t, conn, typ+" in "+zone, query, ndReference, asNDJSON)
 			compare(t, conn, typ+" in "+zone, query, csvReference, asCSV)
 		}
 	}
 	compare(t, conn, "no rows", "SELECT 1 AS a WHERE false", jsonReference, asJSON)
+	compare(t, conn, "no rows", "SELECT 1 AS a WHERE false", ndReference, asNDJSON)
 	compare(t, conn, "no rows", "SELECT 1 AS a WHERE false", csvReference, asCSV)
 	compare(t, conn, "arrays", "SELECT ARRAY[1,2] AS a, ROW(1,'x y') AS b", csvReference, asCSV)
 }

@@ -13,6 +13,8 @@ func withBuiltinHandlers(p Parts) map[HandlerKey]ResolvedHandler {
 		{Media: media.Of(media.Any)}:  json,
 		{Media: media.Of(media.JSON)}: json,
 		{Media: media.Of(media.CSV)}:  {Handler{Kind: HandleCSV}, media.Of(media.CSV)},
+
+		{Media: media.Of(media.NDJSON)}: {Handler{Kind: HandleNDJSON}, media.Of(media.NDJSON)},
 	}
 	if p.PostGIS {
 		out[HandlerKey{Media: media.Of(media.GeoJSON)}] = ResolvedHandler{Handler{Kind: HandleGeoJSON}, media.Of(media.GeoJSON)}

@@ -67,7 +67,7 @@ func TestSummary(t *testing.T) {
 		Routines:        []*Routine{{Ident: id("f")}, {Ident: id("f"), Params: []Param{{Name: "a"}}}},
 		Representations: map[Cast]string{{Source: "api.color", Target: "json"}: "api.json"},
 	})
-	want := "2 relations, 2 relationships, 2 routines, 1 domain representations, 3 media type handlers"
+	want := "2 relations, 2 relationships, 2 routines, 1 domain representations, 4 media type handlers"
 	if got := c.Summary(); got != want {
 		t.Errorf("summary is %q, want %q", got, want)
 	}

@@ -217,6 +217,7 @@ const (
 	HandleSingleStripped
 	HandleGeoJSON
 	HandleCSV
+	HandleNDJSON
 	HandleCustom
 )
 

@@ -29,7 +29,8 @@ func newWriter(tree *plan.Node, h schema.Handler) *writer {
 	switch h.Kind {
 	case schema.HandleCSV, schema.HandleGeoJSON, schema.HandleCustom:
 		w.jsonb = true
-	case schema.NoHandler, schema.HandleJSON, schema.HandleJSONStripped, schema.HandleSingle, schema.HandleSingleStripped:
+	case schema.NoHandler, schema.HandleJSON, schema.HandleJSONStripped, schema.HandleSingle, schema.HandleSingleStripped,
+		schema.HandleNDJSON:
 	}
 	return w
 }
@@ -39,8 +40,11 @@ func buildRows(p *plan.Read) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
 	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
-	if p.Handler.Kind == schema.HandleCSV {
+	switch p.Handler.Kind { //nolint:exhaustive // no others are rendered by rows
+	case schema.HandleCSV:
 		q.Rows = CSVRows
+	case schema.HandleNDJSON:
+		q.Rows = NDJSONRows
 	}
 	return q
 }
@@ -197,6 +201,9 @@ func (w *writer) render(h schema.Handler, routine *schema.Routine) {
 		w.raw("json_build_object('type', 'FeatureCollection', 'features', COALESCE(json_agg(ST_AsGeoJSON(_postgrest_t)::json), '[]'))")
 	case schema.HandleCSV:
 		w.csv()
+	case schema.HandleNDJSON:
+		// Only white space can be a line break in JSON.
+		w.raw("COALESCE(string_agg(translate(to_json(", row, ")::text, E'\\n\\r', '  ') || E'\\n', ''), '')")
 	case schema.HandleCustom:
 		w.custom(h, routine)
 	}

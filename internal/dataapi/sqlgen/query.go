@@ -53,6 +53,7 @@ const (
 	NoRows RowFormat = iota
 	JSONRows
 	CSVRows
+	NDJSONRows
 )
 
 // Row is what Main returns, one row in all.
