@@ -44,6 +44,7 @@ func TestLoadHandlers(t *testing.T) {
 		{Target: anyRow, Media: media.Of(media.Any)}:        builtin(schema.HandleJSON, media.JSON),
 		{Target: anyRow, Media: media.Of(media.JSON)}:       builtin(schema.HandleJSON, media.JSON),
 		{Target: anyRow, Media: media.Of(media.CSV)}:        custom(id("csv_of"), anyRow, media.Of(media.CSV)),
+		{Target: anyRow, Media: media.Of(media.NDJSON)}:     builtin(schema.HandleNDJSON, media.NDJSON),
 		{Target: id("books"), Media: x}:                     custom(id("x_of"), id("books"), madeX),
 		{Target: id("books"), Media: media.Of(media.Any)}:   custom(id("any_of"), id("books"), bytes),
 		{Target: id("picture"), Media: media.Of(media.Any)}: custom(id("*/*"), id("picture"), bytes),
