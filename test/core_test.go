@@ -159,6 +159,31 @@ func (c *core) check(t *testing.T, s *tarn, cases []coreCase) {
 	})
 }
 
+// checkLarge writes and reads what takes other ways than a few rows do.
+func (c *core) checkLarge(t *testing.T, s *tarn) {
+	t.Helper()
+	const rows = 3000
+	var people []map[string]any
+	for i := range rows {
+		people = append(people, map[string]any{"id": 1000 + i, "name": strings.Repeat("x", 100)})
+	}
+	body, err := json.Marshal(people)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := append([]string{"Content-Type", "application/json"}, c.as(t, 0)...)
+	for i, status := range []int{201, 409} {
+		if got := ask(t, "POST", s.url+"/people", string(body), headers...); got.status != status {
+			t.Errorf("insert %d: %d %.300s", i, got.status, got.body)
+		}
+	}
+	got := ask(t, "GET", s.url+"/people?id=gte.1000&order=id", "", headers...)
+	compareJSON(t, got.body, string(body))
+	if got := ask(t, "DELETE", s.url+"/people?id=gte.1000", "", append(headers, "Prefer", "count=exact")...); got.header.Get("Content-Range") != "*/3000" {
+		t.Errorf("delete: %d %s", got.status, got.header.Get("Content-Range"))
+	}
+}
+
 // checkNotes checks that a role sees its own notes.
 func (c *core) checkNotes(t testing.TB, s *tarn, role int) {
 	t.Helper()
@@ -185,4 +210,5 @@ func TestCore(t *testing.T) {
 	s := c.serve(t)
 	c.check(t, s, coreReads())
 	c.check(t, s, coreWrites())
+	c.checkLarge(t, s)
 }

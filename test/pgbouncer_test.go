@@ -111,6 +111,7 @@ func TestPgBouncer(t *testing.T) {
 		c, s := serveThroughPgBouncer(t, false)
 		c.check(t, s, coreReads())
 		c.check(t, s, coreWrites())
+		c.checkLarge(t, s)
 		c.checkAtOnce(t, s)
 		c.db.Exec(t, `CREATE TABLE api.fresh (id int); GRANT SELECT ON api.fresh TO PUBLIC`)
 		if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
@@ -124,6 +125,7 @@ func TestPgBouncer(t *testing.T) {
 		c, s := serveThroughPgBouncer(t, true)
 		c.check(t, s, coreReads())
 		c.check(t, s, coreWrites())
+		c.checkLarge(t, s)
 		c.checkAtOnce(t, s)
 	})
 	t.Run("channel", func(t *testing.T) { // which is of no use, and does no harm

@@ -33,6 +33,7 @@ func TestPostgresVersions(t *testing.T) {
 			s := c.serve(t)
 			c.check(t, s, coreReads())
 			c.check(t, s, coreWrites())
+			c.checkLarge(t, s)
 			c.db.Exec(t, fmt.Sprintf(`CREATE TABLE api.fresh (id int); GRANT SELECT ON api.fresh TO PUBLIC; NOTIFY %q, 'reload schema'`, c.db.Name))
 			compareRows(t, s.eventually(t, "/fresh", nil), `[]`)
 
