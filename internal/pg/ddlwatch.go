@@ -7,12 +7,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// watchSchema is Tarn's own, so that whoever owns the database can do with theirs as they like.
-const watchSchema = "CREATE SCHEMA IF NOT EXISTS tarn"
+// watchSchema is Tarn's own, so that whoever owns the database can do with theirs as they like. It is no role's name, so
+// that it is in nobody's search path.
+const watchSchema = "CREATE SCHEMA IF NOT EXISTS tarn_watch"
 
 // watchFunction notifies of changes to the schema. It runs as whoever changes it, so it asks for no rights.
 const watchFunction = `
-CREATE OR REPLACE FUNCTION tarn.notify_ddl() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION tarn_watch.notify_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $body$
 BEGIN
   IF tg_event = 'ddl_command_end' THEN
@@ -44,8 +45,8 @@ func WatchDDL(ctx context.Context, conn *pgx.Conn) error {
 			"DROP EVENT TRIGGER IF EXISTS tarn_ddl_drop",
 			watchSchema,
 			watchFunction,
-			"CREATE EVENT TRIGGER tarn_ddl_end ON ddl_command_end EXECUTE FUNCTION tarn.notify_ddl()",
-			"CREATE EVENT TRIGGER tarn_ddl_drop ON sql_drop EXECUTE FUNCTION tarn.notify_ddl()",
+			"CREATE EVENT TRIGGER tarn_ddl_end ON ddl_command_end EXECUTE FUNCTION tarn_watch.notify_ddl()",
+			"CREATE EVENT TRIGGER tarn_ddl_drop ON sql_drop EXECUTE FUNCTION tarn_watch.notify_ddl()",
 		} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("event triggers: %w", err)
