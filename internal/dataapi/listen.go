@@ -51,9 +51,10 @@ func (e *Engine) startListening(ctx context.Context, channel string) {
 	l := pg.Listener{
 		URL: e.Config().DBURI, AppName: e.opt.AppName, Channel: channel, Log: e.opt.Log,
 		Connected: func() {
+			late := e.loading.Load()
 			e.listening.Store(true)
 			done()
-			if e.loading.Load() {
+			if late {
 				e.request(reloadAll) // what changed before was not heard of
 			}
 		},
