@@ -124,3 +124,34 @@ func TestStandby(t *testing.T) {
 		onStandby(t, s)
 	})
 }
+
+// TestFailover has the primary server go and its standby take its place.
+func TestFailover(t *testing.T) {
+	primary, standby := startReplication(t)
+	db := &pgtest.DB{URL: primary.URL, Name: "postgres"}
+	c := newCore(t, db)
+	follow(t, primary, standby)
+	both := strings.Replace(db.RoleURL(t, c.login), "host="+url.QueryEscape(primary.Dir), "host="+url.QueryEscape(primary.Dir+","+standby.Dir), 1)
+	s := c.serve(t, "PGRST_DB_URI="+both+"&target_session_attrs=read-write")
+	headers := append([]string{"Content-Type", "application/json"}, c.as(t, 0)...)
+	if got := ask(t, "POST", s.url+"/people", `{"id":10,"name":"Eve"}`, headers...); got.status != 201 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	follow(t, primary, standby)
+
+	primary.Stop()
+	db.URL = standby.URL
+	db.Exec(t, "SELECT pg_promote()")
+	var got answer
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if got = ask(t, "POST", s.url+"/people", `{"id":11,"name":"Fay"}`, headers...); got.status == 201 {
+			break
+		}
+	}
+	if got.status != 201 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	compareRows(t, s.eventually(t, "/people?id=gte.10&order=id", headers), `[{"id":10},{"id":11}]`)
+	db.Exec(t, fmt.Sprintf(`CREATE TABLE api.fresh (id int); GRANT SELECT ON api.fresh TO PUBLIC; NOTIFY %q, 'reload schema'`, db.Name))
+	compareRows(t, s.eventually(t, "/fresh", nil), `[]`)
+}
