@@ -75,18 +75,19 @@ func TestHeaders(t *testing.T) {
 
 // TestDrain has a request run while the server is told to end.
 func TestDrain(t *testing.T) {
-	s := newSite(t).serve(t)
+	site := newSite(t)
+	s := site.serve(t)
 	idle := dial(t, s)
 	_, _ = idle.conn.Write([]byte("GET /items?id=eq.1 HTTP/1.1\r\nHost: x\r\n\r\n"))
 	if got, _ := idle.read(t); got.status != 200 {
 		t.Fatal(got.status)
 	}
+	held, release := site.hold(t)
 	busy := dial(t, s)
-	_, _ = busy.conn.Write([]byte("GET /rpc/nap?seconds=0.7 HTTP/1.1\r\nHost: x\r\n\r\n"))
-	time.Sleep(200 * time.Millisecond) // until it runs
+	_, _ = busy.conn.Write([]byte("GET /items?id=eq.1&select=id HTTP/1.1\r\nHost: x\r\n\r\n"))
+	held(1)
 	s.signal(t, syscall.SIGTERM)
 	s.awaitLog(t, "msg=draining", 1)
-	_ = idle.conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 	if _, err := idle.in.ReadByte(); err != io.EOF {
 		t.Errorf("the idle connection is still open: %v", err)
 	}
@@ -100,7 +101,8 @@ func TestDrain(t *testing.T) {
 	if live := status(s.admin + "/live"); live != 500 {
 		t.Errorf("/live while draining: %d", live)
 	}
-	if got, last := busy.read(t); got.status != 200 || got.body != "1" || !last {
+	release()
+	if got, last := busy.read(t); got.status != 200 || got.body != `[{"id":1}]` || !last {
 		t.Errorf("%d %s, the last one: %t", got.status, got.body, last)
 	}
 	if code := s.ends(t); code != 0 {
@@ -110,10 +112,13 @@ func TestDrain(t *testing.T) {
 
 // TestSecondSignal holds that who can't wait need not.
 func TestSecondSignal(t *testing.T) {
-	s := newSite(t).serve(t)
+	site := newSite(t)
+	s := site.serve(t)
+	held, release := site.hold(t)
+	defer release()
 	busy := dial(t, s)
-	_, _ = busy.conn.Write([]byte("GET /rpc/nap?seconds=30 HTTP/1.1\r\nHost: x\r\n\r\n"))
-	time.Sleep(100 * time.Millisecond)
+	_, _ = busy.conn.Write([]byte("GET /items HTTP/1.1\r\nHost: x\r\n\r\n"))
+	held(1)
 	s.signal(t, syscall.SIGTERM)
 	s.awaitLog(t, "msg=draining", 1)
 	s.signal(t, syscall.SIGTERM)
@@ -135,6 +140,9 @@ func dial(t testing.TB, s *tarn) rawClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	return rawClient{conn, bufio.NewReader(conn)}
 }
 

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestAccessLog changes the level while requests are made, and looks at all that was logged of them.
@@ -181,31 +180,31 @@ func TestPoolTimeoutsAreLoggedOnce(t *testing.T) {
 	site := newSite(t)
 	site.set(t, "db-pool", "1", "db-pool-acquisition-timeout", "1", "log-level", "error")
 	s := site.serve(t)
-	var wg sync.WaitGroup
-	wg.Go(func() { ask(t, "GET", s.url+"/rpc/nap?seconds=2", "") })
-	await(t, "the only connection taken", func() bool {
-		return strings.Contains(ask(t, "GET", s.admin+"/metrics", "").body, "pgrst_db_pool_available 0\n") &&
-			strings.Contains(ask(t, "GET", s.admin+"/metrics", "").body, "pgrst_db_pool_waiting 0\n")
-	})
+	held, release := site.hold(t)
+	var first, others sync.WaitGroup
+	first.Go(func() { ask(t, "GET", s.url+"/items", "") })
+	held(1)
 	const many = 4
 	for range many {
-		wg.Go(func() {
-			if got := ask(t, "GET", s.url+"/items", ""); got.status != http.StatusGatewayTimeout {
+		others.Go(func() {
+			if got := ask(t, "GET", s.url+"/parts", ""); got.status != http.StatusGatewayTimeout {
 				t.Errorf("%d %s", got.status, got.body)
 			}
 		})
 	}
-	time.Sleep(100 * time.Millisecond)
-	if m := ask(t, "GET", s.admin+"/metrics", "").body; !strings.Contains(m, fmt.Sprintf("pgrst_db_pool_waiting %d\n", many)) {
-		t.Errorf("metrics while requests wait:\n%s", m)
-	}
-	wg.Wait()
+	await(t, "requests that wait", func() bool {
+		m := ask(t, "GET", s.admin+"/metrics", "").body
+		return strings.Contains(m, fmt.Sprintf("pgrst_db_pool_waiting %d\n", many)) && strings.Contains(m, "pgrst_db_pool_available 0\n")
+	})
+	others.Wait()
+	release()
+	first.Wait()
 	if m := ask(t, "GET", s.admin+"/metrics", "").body; !strings.Contains(m, fmt.Sprintf("pgrst_db_pool_timeouts_total %d\n", many)) {
 		t.Errorf("metrics:\n%s", m)
 	}
 	s.signal(t, syscall.SIGTERM)
 	s.ends(t)
-	if n := strings.Count(s.out.String(), `"GET /items HTTP/1.1" 504 `); n != many {
+	if n := strings.Count(s.out.String(), `"GET /parts HTTP/1.1" 504 `); n != many {
 		t.Errorf("%d requests are logged", n)
 	}
 	if n := strings.Count(s.log.String(), "code=PGRST003"); n != 1 {

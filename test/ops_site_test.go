@@ -117,6 +117,37 @@ func (s *site) notify(t testing.TB, payload string) {
 	s.db.Exec(t, fmt.Sprintf("NOTIFY %q, '%s'", s.settings["db-channel"], payload))
 }
 
+// hold makes whoever reads the items wait until release is called. Held waits until so many do.
+func (s *site) hold(t testing.TB) (held func(readers int), release func()) {
+	t.Helper()
+	tx, err := s.db.Conn(t).Begin(t.Context())
+	if err == nil {
+		_, err = tx.Exec(t.Context(), "LOCK TABLE api.items")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	watcher := s.db.Conn(t)
+	held = func(readers int) {
+		t.Helper()
+		await(t, "readers that wait", func() bool {
+			const query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+			var n int
+			if err := watcher.QueryRow(t.Context(), query).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n == readers
+		})
+	}
+	release = func() {
+		t.Helper()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	return held, release
+}
+
 // await waits until something holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
