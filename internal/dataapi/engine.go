@@ -178,7 +178,7 @@ func (e *Engine) WaitTried(ctx context.Context) {
 }
 
 // ReloadSchema has the schema cache loaded anew, soon.
-func (e *Engine) ReloadSchema() { e.request(reloadSchema) }
+func (e *Engine) ReloadSchema() { e.request(reloadSchema | renewPool) }
 
 // ReloadConfig has the settings read anew, soon.
 func (e *Engine) ReloadConfig() { e.request(reloadConfig) }

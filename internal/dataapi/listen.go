@@ -79,7 +79,7 @@ func (e *Engine) startListening(ctx context.Context, channel string) {
 
 // notified heeds a notification. What it doesn't know is for others.
 func (e *Engine) notified(payload string) {
-	kind, known := map[string]reloadKind{"": reloadAll, "reload schema": reloadSchema, "reload config": reloadConfig}[payload]
+	kind, known := map[string]reloadKind{"": reloadAll, "reload schema": reloadSchema | renewPool, "reload config": reloadConfig}[payload]
 	if known {
 		e.opt.Log.Info("notified", "payload", payload)
 		e.request(kind)

@@ -36,7 +36,8 @@ type reloadKind uint8
 const (
 	reloadSchema reloadKind = 1 << iota
 	reloadConfig
-	reloadAll = reloadSchema | reloadConfig
+	renewPool // connections keep the login role's settings as they were, and what they know of the catalogs
+	reloadAll = reloadSchema | reloadConfig | renewPool
 )
 
 // maintain loads the snapshot, and again whenever that is asked for.
@@ -165,8 +166,8 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 	e.state.Store(e.newState(cfg, authenticator, cache))
 	e.announce(k, old, conn)
 	e.fresh = false
-	if k&reloadSchema != 0 && old.cache != nil {
-		e.pool.Reset() // connections keep the login role's settings as they were, and what they know of the catalogs
+	if k&renewPool != 0 && old.cache != nil {
+		e.pool.Reset()
 	}
 	return nil
 }

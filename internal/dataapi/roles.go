@@ -28,7 +28,7 @@ func (e *Engine) refresh(ctx context.Context, seen *state) bool {
 		return false
 	}
 	e.lastRefresh.Store(time.Now().UnixNano())
-	e.ReloadSchema()
+	e.request(reloadSchema)
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()
 	deadline := time.NewTimer(refreshWait)
