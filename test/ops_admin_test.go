@@ -24,10 +24,21 @@ func TestAdmin(t *testing.T) {
 			}
 		}
 	})
-	t.Run("nothing else, above all no settings", func(t *testing.T) {
-		for _, path := range []string{"/", "/config", "/live/", "/ready/x", "/items", "/debug/pprof/"} {
+	t.Run("nothing else", func(t *testing.T) {
+		for _, path := range []string{"/", "/config/x", "/live/", "/ready/x", "/items", "/debug/pprof/"} {
 			if got := ask(t, "GET", s.admin+path, ""); got.status != 404 || got.body != "" {
 				t.Errorf("%s: %d %s", path, got.status, got.body)
+			}
+		}
+	})
+	t.Run("settings without secrets", func(t *testing.T) {
+		got := ask(t, "GET", s.admin+"/config", "")
+		if got.status != 200 || got.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("%d, Content-Type %s", got.status, got.header.Get("Content-Type"))
+		}
+		for _, want := range []string{"db-uri = \"***\"\n", "jwt-secret = \"***\"\n", "db-channel = "} {
+			if !strings.Contains(got.body, want) {
+				t.Errorf("no %s in %s", want, got.body)
 			}
 		}
 	})

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -15,7 +16,7 @@ import (
 type admin struct {
 	live    func() bool                // whether clients find the API
 	ready   func(context.Context) bool // whether the API has all that it needs to answer
-	engine  *dataapi.Engine            // whose schema cache may be seen; nil for none
+	engine  *dataapi.Engine            // whose settings and schema cache may be seen; nil for none
 	metrics http.Handler
 }
 
@@ -33,6 +34,8 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case !a.live():
 			w.WriteHeader(http.StatusInternalServerError)
 		}
+	case "/config":
+		a.config(w)
 	case "/schema_cache":
 		a.schemaCache(w)
 	case "/metrics":
@@ -40,6 +43,16 @@ func (a *admin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// config shows the settings in force, without secrets: unlike the dump for who may read the file, this is for who may ask.
+func (a *admin) config(w http.ResponseWriter) {
+	if a.engine == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, a.engine.Config().String()) // as below
 }
 
 func (a *admin) schemaCache(w http.ResponseWriter) {
