@@ -68,6 +68,9 @@ func TestLoadRoles(t *testing.T) {
 		user.Settings = append(user.Settings, schema.Setting{Name: "log_min_duration_statement", Value: "7"})
 		want[names["user"]] = user
 	}
+	if _, err := conn.Exec(context.Background(), "SET ROLE "+names["user"]); err != nil { // as somebody may have left it
+		t.Fatal(err)
+	}
 	roles, err := LoadRoles(context.Background(), conn)
 	if err != nil {
 		t.Fatal(err)
