@@ -120,8 +120,8 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	}
 	v.timing.end("parse")
 	answer, err := v.answer(ctx, req)
-	if v.stale(err) && v.engine.refresh(ctx, v.state) {
-		// The schema has changed since the snapshot was made; nothing was committed, so it can be tried anew.
+	if v.stream == nil && v.stale(err) && v.engine.refresh(ctx, v.state) {
+		// The schema has changed since the snapshot was made. Nothing was committed nor sent, so it can be tried anew.
 		v.state = v.engine.state.Load()
 		answer, err = v.answer(ctx, req)
 	}
