@@ -22,7 +22,7 @@ var mayImport = map[string]string{
 	"cmd/tarn": "cli",
 
 	"cli":    "server config dataapi token fault pg pg/databricksauth pg/embedded",
-	"server": "accesslog config auth dataapi fault pg pg/databricksauth pg/embedded token",
+	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -40,6 +40,10 @@ var mayImport = map[string]string{
 
 	"dataapi/openapi":    "dataapi/schema",
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
+
+	"gateway":  "auth endpoint fault",
+	"endpoint": "auth fault",
+	"store":    "auth fault",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
@@ -79,7 +83,8 @@ var fine = []string{"net/netip", "net/url"}
 // dependents are the packages that may import a module of others.
 var dependents = map[string]string{
 	"github.com/alecthomas/kong":          "cli",
-	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest",
+	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store",
+	"github.com/pressly/goose/v3":         "store",
 	"github.com/lestrrat-go/jwx/v3":       "token",
 	"github.com/prometheus/client_golang": "server",
 	"github.com/klauspost/compress":       "server",

@@ -26,6 +26,7 @@ type serveCommand struct {
 	Listen      string   `default:"127.0.0.1:8080" env:"TARN_LISTEN" help:"Address of the API."`
 	AdminListen string   `default:"127.0.0.1:8081" env:"TARN_ADMIN_LISTEN" help:"Address of /live, /ready and /metrics."`
 	Postgres    string   `env:"TARN_POSTGRES" help:"Connection string of a PostgreSQL 14 to 18 to use in place of the embedded one, as the role authenticator. See tarn init."`
+	State       string   `env:"TARN_STATE" help:"Connection string of a database for Tarn's own state, as its owner. The embedded PostgreSQL has one."`
 	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
@@ -47,7 +48,7 @@ func (c *serveCommand) Run(e *env) error {
 	}
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
-		PostgresURL: c.Postgres, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
+		PostgresURL: c.Postgres, StateURL: c.State, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		Out: e.stdout, Log: e.logger(level),
 	})
 }

@@ -25,6 +25,7 @@ const (
 	RangeUnsatisfiable Kind = 416
 	TooMany            Kind = 429
 	Internal           Kind = 500
+	NotImplemented     Kind = 501
 	Unavailable        Kind = 503
 	TimedOut           Kind = 504
 )

@@ -47,6 +47,7 @@ type ServeOptions struct {
 	Listen      string
 	AdminListen string
 	PostgresURL string // as the role authenticator, with any database; empty for the embedded PostgreSQL
+	StateURL    string // of the database for Tarn's own state, as its owner; empty for the embedded PostgreSQL's
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
@@ -83,6 +84,9 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		}
 		defer own.stop()
 		dbs.URL, dbs.Prepare = own.authenticatorURL, own.prepare
+		if opt.StateURL == "" {
+			opt.StateURL = own.RoleURL(embedded.StoreRole, embedded.StoreDatabase)
+		}
 		var end context.CancelCauseFunc
 		ctx, end = context.WithCancelCause(ctx)
 		defer end(nil)
@@ -134,6 +138,16 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(lakebasePath, dbs.lakebase)
+	if opt.StateURL != "" {
+		platform, err := openPlatform(ctx, opt, opt.StateURL)
+		if err != nil {
+			return err
+		}
+		defer platform.close()
+		mux.Handle("/", platform)
+	} else {
+		opt.Log.Info("the platform API is not served: it needs a database for its state, which --state names")
+	}
 	access := accesslog.New(opt.Out)
 	defer access.Close()
 	door := &door{ctx: ctx}

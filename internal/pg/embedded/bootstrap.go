@@ -15,6 +15,9 @@ const (
 	UserDatabase  = "databricks_postgres" // the owner's
 )
 
+// StoreRole owns Tarn's own database, and has no rights elsewhere.
+const StoreRole = "tarn_store"
+
 const (
 	isRole     = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 	isDatabase = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
@@ -37,6 +40,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 	for _, step := range []struct{ there, name, create string }{
 		{isRole, s.Owner, "CREATE ROLE " + owner + " LOGIN CREATEROLE CREATEDB PASSWORD '" + s.password + "'"},
 		{isDatabase, UserDatabase, "CREATE DATABASE " + UserDatabase + " OWNER " + owner},
+		{isRole, StoreRole, "CREATE ROLE " + StoreRole + " LOGIN"},
 		{isDatabase, StoreDatabase, "CREATE DATABASE " + StoreDatabase},
 	} {
 		var there bool
@@ -50,7 +54,7 @@ func (s *Server) bootstrap(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = conn.Exec(ctx, "REVOKE ALL ON DATABASE "+StoreDatabase+" FROM PUBLIC")
+	_, err = conn.Exec(ctx, "REVOKE ALL ON DATABASE "+StoreDatabase+" FROM PUBLIC; ALTER DATABASE "+StoreDatabase+" OWNER TO "+StoreRole)
 	if err != nil || s.runtime.Major >= 15 {
 		return err
 	}

@@ -84,7 +84,7 @@ func (s *Server) start(ctx context.Context, opt Options) error {
 	if err := s.address(ctx, opt); err != nil {
 		return err
 	}
-	roles := append([]string{Superuser, s.Owner}, opt.Logins...)
+	roles := append([]string{Superuser, StoreRole, s.Owner}, opt.Logins...)
 	if err := s.layout.writeAccess(roles); err != nil {
 		return err
 	}

@@ -1,0 +1,200 @@
+// Package gateway provides the one way in for all APIs of the platform: it tells who calls, admits, routes and records
+// each call. It doesn't know what the routes do, nor how callers are authenticated, limited or recorded.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/endpoint"
+	"github.com/tarn-data/tarn/internal/fault"
+)
+
+// Authenticator tells who makes a request. Its errors are faults.
+type Authenticator interface {
+	AuthenticateCall(ctx context.Context, h http.Header) (*auth.Credential, error)
+}
+
+// Guard refuses calls, for example those over a limit. Its errors are faults. It sees calls that are authenticated, and
+// those of routes that need no authentication.
+type Guard interface {
+	Admit(ctx context.Context, c *endpoint.Call) error
+}
+
+// Recorder is told of every call: before it is answered of what is to be done, when that changes something, and after.
+type Recorder interface {
+	Record(ctx context.Context, c *endpoint.Call)
+}
+
+// Options say what a gateway does.
+type Options struct {
+	Routes      []endpoint.Route
+	Auth        Authenticator
+	Guards      []Guard  // asked in their order
+	Recorder    Recorder // nil for none
+	WorkspaceID string   // told to clients
+	Now         func() time.Time
+	NewID       func() string
+	Source      func(*http.Request) netip.Addr // the client's address
+	Timeout     time.Duration
+	Log         *slog.Logger
+}
+
+// Gateway serves all routes. It is safe for concurrent use.
+type Gateway struct {
+	opt Options
+	mux *http.ServeMux
+}
+
+// New makes a gateway. Routes that contradict each other are an error.
+func New(opt Options) (g *Gateway, err error) {
+	defer func() { // how http.ServeMux tells of contradictions
+		if p := recover(); p != nil {
+			g, err = nil, fmt.Errorf("routes: %v", p)
+		}
+	}()
+	g = &Gateway{opt: opt, mux: http.NewServeMux()}
+	for i := range opt.Routes {
+		r := &opt.Routes[i]
+		for _, path := range append([]string{r.Path}, r.Also...) {
+			g.mux.Handle(r.Method+" "+path, g.handler(r))
+		}
+	}
+	g.mux.Handle("/", g.handler(unknown()))
+	return g, nil
+}
+
+// unknown is the route of what there is not.
+func unknown() *endpoint.Route {
+	return &endpoint.Route{
+		Service: "gateway", Action: "unknown", Access: endpoint.Anyone,
+		Do: endpoint.Raw(func(_ http.ResponseWriter, r *http.Request, _ *endpoint.Call) error {
+			return fault.New(fault.NotFound, "ENDPOINT_NOT_FOUND", "No API found for '"+r.Method+" "+r.URL.Path+"'.")
+		}),
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if path := r.URL.Path; len(path) > 1 && strings.HasSuffix(path, "/") {
+		// Older clients end some paths with a slash, and would lose their body on a redirect.
+		r.URL.Path = strings.TrimRight(path, "/")
+		r.URL.RawPath = strings.TrimRight(r.URL.RawPath, "/")
+	}
+	g.mux.ServeHTTP(w, r)
+}
+
+func (g *Gateway) handler(route *endpoint.Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &endpoint.Call{
+			ID: requestID(r, g.opt.NewID), Start: g.opt.Now(), Source: g.opt.Source(r), UserAgent: r.UserAgent(), Route: route,
+		}
+		h := w.Header()
+		h.Set("X-Request-Id", c.ID)
+		h.Set("X-Databricks-Org-Id", g.opt.WorkspaceID)
+		out := &response{ResponseWriter: w}
+		c.Err = g.serve(out, r, c)
+		if c.Err != nil {
+			g.refuse(out, c)
+		}
+		c.Status, c.Latency = out.answered(), g.opt.Now().Sub(c.Start)
+		if g.opt.Recorder != nil {
+			g.opt.Recorder.Record(context.WithoutCancel(r.Context()), c)
+		}
+	})
+}
+
+// serve takes a call from one step to the next.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *endpoint.Call) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.opt.Log.Error("panic", "request", c.ID, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fault.New(fault.Internal, "INTERNAL_ERROR", "Internal error")
+		}
+	}()
+	ctx := endpoint.NewContext(r.Context(), c)
+	if timeout := c.Route.Timeout; timeout > 0 || g.opt.Timeout > 0 {
+		if timeout == 0 {
+			timeout = g.opt.Timeout
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	if err := g.authenticate(ctx, r, c); err != nil {
+		return err
+	}
+	for _, guard := range g.opt.Guards {
+		if err := guard.Admit(ctx, c); err != nil {
+			return err
+		}
+	}
+	limit := c.Route.MaxBody
+	if limit == 0 {
+		limit = endpoint.DefaultBody
+	}
+	if limit > 0 && r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+	}
+	return c.Route.Do.Serve(w, r.WithContext(ctx), c)
+}
+
+func (g *Gateway) authenticate(ctx context.Context, r *http.Request, c *endpoint.Call) error {
+	if c.Route.Access == endpoint.Anyone {
+		return nil
+	}
+	cred, err := g.opt.Auth.AuthenticateCall(ctx, r.Header)
+	if err != nil {
+		return err
+	}
+	c.Account, c.TokenID, c.Scopes = cred.Account, cred.TokenID, cred.Scopes
+	if c.Route.Access == endpoint.Admins && !c.Account.Admin {
+		return endpoint.Denied("Only administrators may do this.")
+	}
+	return nil
+}
+
+// refuse answers with an error, unless an answer is on its way already.
+func (g *Gateway) refuse(w *response, c *endpoint.Call) {
+	f := fault.From(c.Err)
+	if f.Kind >= fault.Internal {
+		g.opt.Log.Error("call failed", "request", c.ID, "service", c.Route.Service, "action", c.Route.Action, "code", f.Code, "error", f.Cause)
+	}
+	if w.status != 0 {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the client must see that the answer isn't whole
+	}
+	dialect := c.Route.Dialect
+	if dialect == nil {
+		dialect = endpoint.Platform{}
+	}
+	dialect.WriteFault(w, f, c.ID)
+}
+
+const maxRequestID = 128
+
+// requestID is the id that the client gave the request, if it is a reasonable one, else a new one.
+func requestID(r *http.Request, newID func() string) string {
+	for _, name := range [...]string{"X-Request-Id", "X-Databricks-Request-Id"} {
+		if id := r.Header.Get(name); id != "" && len(id) <= maxRequestID && plain(id) {
+			return id
+		}
+	}
+	return newID()
+}
+
+func plain(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.:", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
