@@ -28,9 +28,13 @@ type Guard interface {
 	Admit(ctx context.Context, c *endpoint.Call) error
 }
 
-// Recorder is told of every call: before it is answered of what is to be done, when that changes something, and after.
+// Recorder keeps a record of every call. Its errors are faults.
 type Recorder interface {
-	Record(ctx context.Context, c *endpoint.Call)
+	// Begin is told of an admitted call that is about to be done. Its error refuses the call.
+	Begin(ctx context.Context, c *endpoint.Call) error
+	// Record is told of each call once, when its outcome is known and before the client is. With an error the client is
+	// told of that instead of the outcome.
+	Record(ctx context.Context, c *endpoint.Call) error
 }
 
 // Options say what a gateway does.
@@ -75,7 +79,8 @@ func New(opt Options) (g *Gateway, err error) {
 func unknown() *endpoint.Route {
 	return &endpoint.Route{
 		Service: "gateway", Action: "unknown", Access: endpoint.Anyone,
-		Do: endpoint.Raw(func(_ http.ResponseWriter, r *http.Request, _ *endpoint.Call) error {
+		Do: endpoint.Raw(func(_ http.ResponseWriter, r *http.Request, c *endpoint.Call) error {
+			c.Params = map[string]any{"method": r.Method, "path": r.URL.Path}
 			return fault.New(fault.NotFound, "ENDPOINT_NOT_FOUND", "No API found for '"+r.Method+" "+r.URL.Path+"'.")
 		}),
 	}
@@ -99,16 +104,22 @@ func (g *Gateway) handler(route *endpoint.Route) http.Handler {
 		h := w.Header()
 		h.Set("X-Request-Id", c.ID)
 		h.Set("X-Databricks-Org-Id", g.opt.WorkspaceID)
-		out := &response{ResponseWriter: w}
+		out := &response{ResponseWriter: w, known: func(status int) error { return g.record(r, c, status) }, dialect: dialect(route), id: c.ID}
 		c.Err = g.serve(out, r, c)
 		if c.Err != nil {
 			g.refuse(out, c)
 		}
-		c.Status, c.Latency = out.answered(), g.opt.Now().Sub(c.Start)
-		if g.opt.Recorder != nil {
-			g.opt.Recorder.Record(context.WithoutCancel(r.Context()), c)
-		}
+		out.finish()
 	})
+}
+
+// record keeps what became of a call, before the client is told.
+func (g *Gateway) record(r *http.Request, c *endpoint.Call, status int) error {
+	c.Status, c.Latency = status, g.opt.Now().Sub(c.Start)
+	if g.opt.Recorder == nil {
+		return nil
+	}
+	return g.opt.Recorder.Record(context.WithoutCancel(r.Context()), c)
 }
 
 // serve takes a call from one step to the next.
@@ -143,6 +154,11 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *endpoint.Call
 	if limit > 0 && r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 	}
+	if g.opt.Recorder != nil {
+		if err := g.opt.Recorder.Begin(ctx, c); err != nil {
+			return err
+		}
+	}
 	return c.Route.Do.Serve(w, r.WithContext(ctx), c)
 }
 
@@ -163,6 +179,9 @@ func (g *Gateway) authenticate(ctx context.Context, r *http.Request, c *endpoint
 
 // refuse answers with an error, unless an answer is on its way already.
 func (g *Gateway) refuse(w *response, c *endpoint.Call) {
+	if w.withheld {
+		return
+	}
 	f := fault.From(c.Err)
 	if f.Kind >= fault.Internal {
 		g.opt.Log.Error("call failed", "request", c.ID, "service", c.Route.Service, "action", c.Route.Action, "code", f.Code, "error", f.Cause)
@@ -170,11 +189,14 @@ func (g *Gateway) refuse(w *response, c *endpoint.Call) {
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the client must see that the answer isn't whole
 	}
-	dialect := c.Route.Dialect
-	if dialect == nil {
-		dialect = endpoint.Platform{}
+	dialect(c.Route).WriteFault(w, f, c.ID)
+}
+
+func dialect(r *endpoint.Route) endpoint.Dialect {
+	if r.Dialect == nil {
+		return endpoint.Platform{}
 	}
-	dialect.WriteFault(w, f, c.ID)
+	return r.Dialect
 }
 
 const maxRequestID = 128
