@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"cli":    "server config dataapi token fault pg pg/databricksauth pg/embedded",
 	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token",
 
-	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/exec dataapi/reply " +
+	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
 
 	// The walk of a request: each stage knows the values before its own, never a later one.
@@ -36,6 +36,7 @@ var mayImport = map[string]string{
 	"dataapi/plan":     "dataapi/media dataapi/request dataapi/rowtext dataapi/schema fault",
 	"dataapi/sqlgen":   "dataapi/media dataapi/request dataapi/schema dataapi/plan fault",
 	"dataapi/exec":     "dataapi/copytext dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
+	"dataapi/prepared": "dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen",
 	"dataapi/reply":    "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
 
 	"dataapi/openapi":    "dataapi/schema",
@@ -67,6 +68,7 @@ var pure = []string{
 	"dataapi/schema",
 	"dataapi/plan",
 	"dataapi/sqlgen",
+	"dataapi/prepared",
 	"dataapi/reply",
 	"dataapi/openapi",
 	"dataapi/rowtext",

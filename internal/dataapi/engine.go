@@ -13,7 +13,10 @@ import (
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
+	"github.com/tarn-data/tarn/internal/dataapi/plan"
+	"github.com/tarn-data/tarn/internal/dataapi/prepared"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 	"github.com/tarn-data/tarn/internal/pg"
 )
 
@@ -79,6 +82,7 @@ type state struct {
 	cfg    *config.DataAPI
 	auth   auth.Authenticator
 	cache  *schema.Cache // nil until it is first loaded
+	work   *prepared.Cache
 	runner *exec.Runner
 	fixed  fixedSettings
 }
@@ -124,6 +128,9 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 func (e *Engine) newState(cfg *config.DataAPI, a auth.Authenticator, cache *schema.Cache) *state {
 	return &state{
 		cfg: cfg, auth: a, cache: cache,
+		work: prepared.New(cache, plan.Options{
+			MaxRows: cfg.MaxRows, Aggregates: cfg.Aggregates, LegacyTargetNames: cfg.LegacyTargetNames, PlanEnabled: cfg.PlanEnabled,
+		}, sqlgen.Options{MaxRows: cfg.MaxRows, CopyFrom: copyFrom}),
 		runner: &exec.Runner{Pool: e.pool, Prepared: cfg.PreparedStatements},
 		fixed:  newFixedSettings(cfg),
 	}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
+	"github.com/tarn-data/tarn/internal/dataapi/prepared"
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
-	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
@@ -24,12 +24,12 @@ type stream struct {
 
 // sink takes the parts of an answer that is too large to be kept. With the first, the headers go out: so there is
 // neither a length nor the number of rows in them, and what the query itself sets of the response comes too late.
-func (v *visit) sink(req *request.Request, p *plan.Read) exec.Sink {
+func (v *visit) sink(w *prepared.Work, p *plan.Read) exec.Sink {
 	return func(part []byte) error {
 		if v.stream == nil {
 			v.stream = &stream{visit: v, control: http.NewResponseController(v.writer)}
-			head := reply.Streamed(p, req, v.mount.Base)
-			reply.WarnLegacyTargets(head, plan.LegacyTargets(p))
+			head := reply.Streamed(p, w.Request, v.mount.Base)
+			reply.WarnLegacyTargets(head, w.Legacy)
 			v.decorate(head)
 			write(v.writer, head)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/media"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
+	"github.com/tarn-data/tarn/internal/dataapi/prepared"
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
 	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
@@ -104,7 +105,6 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return nil, err
 	}
-	v.timing.start()
 	opt, err := v.requestOptions()
 	if err != nil {
 		return nil, err
@@ -112,18 +112,14 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if r.Host != "" {
 		r.Header.Set("Host", r.Host) // which net/http takes out, and request.headers has
 	}
-	req, err := request.Parse(request.Input{
+	in := request.Input{
 		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: body,
-	}, opt)
-	if err != nil {
-		return nil, err
 	}
-	v.timing.end("parse")
-	answer, err := v.answer(ctx, req)
+	answer, err := v.answer(ctx, in, opt)
 	if v.stream == nil && v.stale(err) && v.engine.refresh(ctx, v.state) {
 		// The schema has changed since the snapshot was made. Nothing was committed nor sent, so it can be tried anew.
 		v.state = v.engine.state.Load()
-		answer, err = v.answer(ctx, req)
+		answer, err = v.answer(ctx, in, opt)
 	}
 	return answer, err
 }
@@ -147,15 +143,18 @@ func (v *visit) requestOptions() (request.Options, error) {
 }
 
 // answer is the walk from the request on.
-func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply, error) {
+func (v *visit) answer(ctx context.Context, in request.Input, opt request.Options) (*reply.Reply, error) {
 	v.timing.start()
-	p, err := plan.New(req, v.state.cache, v.planOptions())
+	w, err := v.state.work.Prepare(in, opt)
 	if err != nil {
 		return nil, err
 	}
-	v.timing.end("plan")
+	v.timing.end("parse")
 	v.timing.start()
-	switch p := p.(type) {
+	v.timing.end("plan") // which was part of it
+	v.timing.start()
+	req := w.Request
+	switch p := w.Plan.(type) {
 	case *plan.Info:
 		v.timing.end("transaction")
 		v.timing.start()
@@ -172,71 +171,57 @@ func (v *visit) answer(ctx context.Context, req *request.Request) (*reply.Reply,
 		return reply.Document(p, req, doc), nil
 	case *plan.Read, *plan.Mutate, *plan.Call:
 	}
-	q, res, err := v.run(ctx, req, p)
+	res, err := v.run(ctx, w, in, opt)
 	if err != nil {
 		return nil, v.databaseFault(ctx, err)
 	}
 	v.timing.end("transaction")
 	v.timing.start()
 	defer v.timing.end("response")
-	if q.Explained {
-		return reply.Explained(mediaOf(p), req, res.Plan), nil
+	if w.Query.Explained {
+		return reply.Explained(mediaOf(w.Plan), req, res.Plan), nil
 	}
 	row := res.Row
 	row.Total = total(req.Prefer.Count, row.Total, res.Planned, v.state.cfg.MaxRows)
-	r, err := reply.New(p, req, &row, v.mount.Base)
+	r, err := reply.New(w.Plan, req, &row, v.mount.Base)
 	if err == nil {
-		legacy := plan.LegacyTargets(p)
-		reply.WarnLegacyTargets(r, legacy)
-		v.logLegacyTargets(req, legacy)
+		reply.WarnLegacyTargets(r, w.Legacy)
+		v.logLegacyTargets(req, w.Legacy)
 	}
 	return r, err
 }
 
 // run has the database do what the plan says.
-func (v *visit) run(ctx context.Context, req *request.Request, p plan.Plan) (*sqlgen.Query, *exec.Result, error) {
-	opt := sqlgen.Options{MaxRows: v.state.cfg.MaxRows, CopyFrom: copyFrom}
-	q, err := sqlgen.Build(p, req.Prefer, opt)
-	if err != nil {
-		return nil, nil, err
-	}
-	session := v.session(req, p)
-	if q.Copy != nil {
+func (v *visit) run(ctx context.Context, w *prepared.Work, in request.Input, opt request.Options) (*exec.Result, error) {
+	req, q := w.Request, w.Query
+	session := v.session(req, w.Plan)
+	switch {
+	case q.Copy != nil:
 		res, err := v.state.runner.RunCopy(ctx, session, q.Copy, v.end(req))
 		if err == nil || !insertMayTell(ctx, err) {
-			return q, res, err
+			return res, err
 		}
 		// Nothing is left of it. The INSERT fails in the words that clients know, or does what COPY can't.
-		opt.CopyFrom = 0
-		if q, err = sqlgen.Build(p, req.Prefer, opt); err != nil {
-			return nil, nil, err
+		if w, err = v.state.work.Anew(in, opt, func(o *sqlgen.Options) { o.CopyFrom = 0 }); err != nil {
+			return nil, err
 		}
-	}
-	if read, ok := p.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
-		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(req, read))
+	case q.Rows != sqlgen.NoRows:
+		read, _ := w.Plan.(*plan.Read) // no other plan has rows
+		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(w, read))
 		if !errors.Is(err, exec.ErrUnknownType) {
 			v.rows = res
-			return q, res, err
+			return res, err
 		}
 		// The relation has changed to a type that only the database can render.
-		opt.Whole = true
-		if q, err = sqlgen.Build(p, req.Prefer, opt); err != nil {
-			return nil, nil, err
+		if w, err = v.state.work.Anew(in, opt, func(o *sqlgen.Options) { o.Whole = true }); err != nil {
+			return nil, err
 		}
 	}
 	var must exec.Check
-	if !q.Explained {
-		must = check(p, req)
+	if !w.Query.Explained {
+		must = check(w.Plan, req)
 	}
-	res, err := v.state.runner.Run(ctx, session, q, v.end(req), must)
-	return q, res, err
-}
-
-func (v *visit) planOptions() plan.Options {
-	cfg := v.state.cfg
-	return plan.Options{
-		MaxRows: cfg.MaxRows, Aggregates: cfg.Aggregates, LegacyTargetNames: cfg.LegacyTargetNames, PlanEnabled: cfg.PlanEnabled,
-	}
+	return v.state.runner.Run(ctx, session, w.Query, v.end(req), must)
 }
 
 // end is how the transaction is to end.

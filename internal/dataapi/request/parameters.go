@@ -110,18 +110,22 @@ func (q *Query) addLogic(pairs []pair) error {
 	return nil
 }
 
-func (q *Query) addColumns(pairs []pair) error {
+func (q *Query) addColumns(pairs []pair) (err error) {
+	q.Columns, err = columnsParameter(pairs)
+	return err
+}
+
+func columnsParameter(pairs []pair) ([]string, error) {
 	value, ok := lookup(pairs, columnsRole)
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	names, err := parse("columns parameter", value, (*lexer).names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	slices.Sort(names)
-	q.Columns = slices.Compact(names)
-	return nil
+	return slices.Compact(names), nil
 }
 
 func (q *Query) addSelect(pairs []pair) error {

@@ -10,28 +10,15 @@ import (
 
 // Parse reads what the client asks for.
 func Parse(in Input, opt Options) (*Request, error) {
-	action, err := resource(in, opt)
+	h, err := readHead(in, opt)
 	if err != nil {
 		return nil, err
 	}
-	schema, negotiated, err := profile(in, opt.Schemas)
-	if err != nil {
-		return nil, err
-	}
-	r := &Request{
-		Action:     action,
-		Method:     in.Method,
-		URI:        in.URI,
-		Schema:     schema,
-		Negotiated: negotiated,
-		Prefer:     ParsePrefer(in.Header["Prefer"], opt.TxAllowOverride),
-		Accept:     media.ParseAccept(in.Header["Accept"]),
-		Content:    contentType(in.Header["Content-Type"]),
-	}
+	r := newRequest(in, h, opt)
 	if err := r.readQuery(in); err != nil {
 		return nil, err
 	}
-	c, err := readContent(in.Body, r.Content, action, r.Query.Columns)
+	c, err := readContent(in.Body, r.Content, r.Action, r.Query.Columns)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +27,45 @@ func Parse(in Input, opt Options) (*Request, error) {
 	return r, nil
 }
 
+// head is what is to be done to what.
+type head struct {
+	action     Action
+	schema     string
+	negotiated bool
+}
+
+func readHead(in Input, opt Options) (head, error) {
+	action, err := resource(in, opt)
+	if err != nil {
+		return head{}, err
+	}
+	schema, negotiated, err := profile(in, opt.Schemas)
+	return head{action, schema, negotiated}, err
+}
+
+func newRequest(in Input, h head, opt Options) *Request {
+	return &Request{
+		Action:     h.action,
+		Method:     in.Method,
+		URI:        in.URI,
+		Schema:     h.schema,
+		Negotiated: h.negotiated,
+		Prefer:     ParsePrefer(in.Header["Prefer"], opt.TxAllowOverride),
+		Accept:     media.ParseAccept(in.Header["Accept"]),
+		Content:    contentType(in.Header["Content-Type"]),
+	}
+}
+
 // readQuery reads the query string and the Range header.
 func (r *Request) readQuery(in Input) error {
 	pairs := decodePairs(in.Query)
 	if err := checkUTF8(pairs); err != nil {
 		return err
 	}
+	return r.readPairs(in, pairs)
+}
+
+func (r *Request) readPairs(in Input, pairs []pair) error {
 	call, isCall := r.Action.(CallRoutine)
 	var err error
 	if r.Query, err = parseQuery(pairs, isCall && call.Invoke != InvokePost); err != nil {

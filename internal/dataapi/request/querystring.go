@@ -16,11 +16,14 @@ type pair struct {
 
 // decodePairs splits and decodes a query string or a form.
 func decodePairs(s string) []pair {
-	s = strings.TrimPrefix(s, "?")
-	if s == "" {
+	if s = strings.TrimPrefix(s, "?"); s == "" {
 		return nil
 	}
-	pairs := make([]pair, 0, 1+strings.Count(s, "&"))
+	return appendPairs(make([]pair, 0, 1+strings.Count(s, "&")), s)
+}
+
+// appendPairs is decodePairs of what has no question mark before it.
+func appendPairs(pairs []pair, s string) []pair {
 	for s != "" {
 		item := s
 		if i := strings.IndexAny(s, "&;"); i >= 0 {

@@ -1,8 +1,6 @@
 package sqlgen
 
 import (
-	"strings"
-
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
 	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
@@ -150,7 +148,7 @@ func (w *writer) compare(f plan.Field, c request.Compare) {
 	case request.NoQuantor:
 	}
 	if c.Operator == request.Like || c.Operator == request.ILike {
-		w.value(strings.ReplaceAll(c.Value, "*", "%"))
+		w.value(pattern(c.Value))
 		return
 	}
 	if f.Transform == "" {
@@ -164,17 +162,14 @@ func (w *writer) compare(f plan.Field, c request.Compare) {
 
 // in is an equality with any element of an array, so that the statement's text doesn't depend on their number.
 func (w *writer) in(f plan.Field, values []string) {
-	if len(values) == 1 && values[0] == "" {
-		values = nil
-	}
 	if f.Transform == "" {
 		w.raw("= ANY (")
-		w.array(values)
+		w.param(Arg{Value: []byte(listLiteral(values))})
 		w.raw(")")
 		return
 	}
 	w.raw("= ANY (SELECT ", f.Transform, "(unnest(")
-	w.array(values)
+	w.param(Arg{Value: []byte(listLiteral(values))})
 	w.raw("::text[])))")
 }
 

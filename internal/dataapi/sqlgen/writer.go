@@ -41,9 +41,6 @@ func (w *writer) param(a Arg) {
 // value writes a parameter whose type the server infers from where it stands.
 func (w *writer) value(s string) { w.param(Arg{Value: []byte(cutNul(s))}) }
 
-// array writes a parameter that is an array literal of an inferred type.
-func (w *writer) array(values []string) { w.param(Arg{Value: []byte(arrayLiteral(values))}) }
-
 func (w *writer) ident(name string) { w.sql.WriteString(QuoteIdent(name)) }
 
 func (w *writer) qualified(id schema.Ident) {
