@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime"
 
 	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/dataapi"
@@ -73,7 +74,9 @@ func (s *dataAPISettings) load(inDatabase []config.Setting) (*config.DataAPI, er
 	if s.uri != "" {
 		environ = append(environ, "PGRST_DB_URI="+s.uri)
 	}
-	cfg, err := config.LoadDataAPI(config.Source{Environ: environ, File: s.file, InDatabase: inDatabase})
+	cfg, err := config.LoadDataAPI(config.Source{
+		Environ: environ, File: s.file, InDatabase: inDatabase, Cores: runtime.GOMAXPROCS(0),
+	})
 	if err == nil {
 		s.uri = cfg.DBURI
 	}

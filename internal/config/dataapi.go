@@ -20,6 +20,7 @@ type DataAPI struct {
 	MaxRows             int64 // 0 for no limit
 	PlanEnabled         bool
 	PoolSize            int
+	PoolReserve         int // connections that are kept for fast requests
 	PoolAcquireTimeout  time.Duration
 	PoolMaxLifetime     time.Duration
 	PoolMaxIdleTime     time.Duration

@@ -24,6 +24,7 @@ type Source struct {
 	Environ    []string  // NAME=value, as Environ returns it
 	File       string    // path of a configuration file; empty for none
 	InDatabase []Setting // with names as in the database: pgrst.db_schemas, app.settings.name; pgrst. may be left out
+	Cores      int       // of the machine, by which the size of the pool is chosen
 }
 
 // Environ returns the environment of the process.
@@ -54,7 +55,7 @@ func load(src Source) (*DataAPI, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &DataAPI{}
+	c := &DataAPI{PoolReserve: unset}
 	if c.AppSettings, err = l.appSettings(); err != nil {
 		return nil, err
 	}
@@ -66,10 +67,29 @@ func load(src Source) (*DataAPI, error) {
 	if c.AdminPort != 0 && c.AdminPort == c.ServerPort {
 		return nil, errors.New("admin-server-port cannot be the same as server-port")
 	}
+	choosePool(c, src.Cores)
 	if err := readFiles(c); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+const (
+	perCore  = 4  // connections: twice what is best for reads, half of what is best for writes
+	leastOwn = 10 // as many as PostgREST has
+	mostOwn  = 32 // so that three processes can share a server that takes 100
+	unset    = -1
+)
+
+// choosePool chooses the size of the pool where there is none, and how much of it is kept for fast requests.
+func choosePool(c *DataAPI, cores int) {
+	if c.PoolSize <= 0 {
+		c.PoolSize = max(leastOwn, min(perCore*cores, mostOwn))
+	}
+	if c.PoolReserve < 0 {
+		c.PoolReserve = max(1, c.PoolSize/4)
+	}
+	c.PoolReserve = min(c.PoolReserve, c.PoolSize-1)
 }
 
 // loader finds the values of settings.
@@ -122,7 +142,7 @@ func (l *loader) find(r *row, name string) (value, bool) {
 			return textValue(v), true
 		}
 	}
-	if v, ok := l.env[environmentName(name)]; ok {
+	if v, ok := l.env[r.environmentName(name)]; ok {
 		return textValue(v), true
 	}
 	v, ok := l.file[name]

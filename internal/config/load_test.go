@@ -70,6 +70,7 @@ log-query = false
 openapi-mode = "follow-privileges"
 openapi-security-active = false
 openapi-server-proxy-uri = ""
+pool-reserve = 2
 server-cors-allowed-origins = ""
 server-host = "!4"
 server-port = 3000
@@ -355,6 +356,35 @@ func TestInDatabase(t *testing.T) {
 	} {
 		if strings.Contains(names, name+" ") != want {
 			t.Errorf("%s: want %v", name, want)
+		}
+	}
+}
+
+// TestPoolIsChosen sizes the pool by the cores, and what is kept for fast requests by the pool.
+func TestPoolIsChosen(t *testing.T) {
+	for _, c := range []struct {
+		cores int
+		env   []string
+		want  string
+	}{
+		{0, nil, "10 2"},
+		{2, nil, "10 2"},
+		{4, nil, "16 4"},
+		{64, nil, "32 8"},
+		{64, []string{"PGRST_DB_POOL=10"}, "10 2"},
+		{4, []string{"PGRST_DB_POOL=0"}, "16 4"},
+		{4, []string{"PGRST_DB_POOL=1"}, "1 0"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=0"}, "8 0"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=5"}, "8 5"},
+		{4, []string{"PGRST_DB_POOL=8", "PGRST_POOL_RESERVE=5"}, "8 2"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=9"}, "8 7"},
+	} {
+		cfg, err := config.LoadDataAPI(config.Source{Environ: c.env, Cores: c.cores})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(cfg.PoolSize, cfg.PoolReserve); got != c.want {
+			t.Errorf("%d cores, %v: %s, want %s", c.cores, c.env, got, c.want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ type row struct {
 	example    string   // value that an example shows, where there is no initial one
 	inDatabase bool     // may be set in the database
 	secret     bool     // must not be logged
+	own        bool     // PostgREST doesn't have it
 	doc        string
 
 	// take takes a value over. It returns false for what is not a value of the type: it is as if it were not there.
@@ -32,8 +33,12 @@ func (r *row) names() []string {
 	return append(append(append([]string(nil), r.before...), r.name), r.after...)
 }
 
-func environmentName(name string) string {
-	return "PGRST_" + strings.ToUpper(databaseName(name))
+func (r *row) environmentName(name string) string {
+	prefix := "PGRST_"
+	if r.own {
+		prefix = "TARN_"
+	}
+	return prefix + strings.ToUpper(databaseName(name))
 }
 
 func databaseName(name string) string { return strings.ReplaceAll(name, "-", "_") }
@@ -58,6 +63,8 @@ func (r row) named(before, after []string) row {
 func (r row) inDB() row { r.inDatabase = true; return r }
 
 func (r row) withSecret() row { r.secret = true; return r }
+
+func (r row) ofTarn() row { r.own = true; return r }
 
 func (r row) like(example string) row { r.example = example; return r }
 

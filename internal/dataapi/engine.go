@@ -104,9 +104,10 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pg.OpenPool(ctx, pg.PoolOptions{
+	pool, err := pg.OpenPool(pg.PoolOptions{
 		URL:            cfg.DBURI,
 		Size:           cfg.PoolSize,
+		Reserve:        cfg.PoolReserve,
 		AcquireTimeout: cfg.PoolAcquireTimeout,
 		MaxLifetime:    cfg.PoolMaxLifetime,
 		MaxIdleTime:    cfg.PoolMaxIdleTime,
@@ -154,7 +155,7 @@ func (e *Engine) Reachable(ctx context.Context) bool {
 	if e.listening.Load() {
 		return true
 	}
-	conn, err := e.pool.Acquire(ctx)
+	conn, err := e.pool.Acquire(ctx, "reachable")
 	if err != nil {
 		return false
 	}

@@ -271,12 +271,12 @@ func (e *Engine) refreshRoles(ctx context.Context) {
 	if st.cache == nil {
 		return
 	}
-	conn, err := e.pool.Acquire(ctx)
+	conn, err := e.pool.Acquire(ctx, "roles")
 	if err != nil {
 		return // the requests that fail for the same reason say so
 	}
 	defer conn.Release()
-	roles, err := introspect.LoadRoles(ctx, conn.Conn())
+	roles, err := introspect.LoadRoles(ctx, conn.Conn)
 	if err != nil {
 		e.opt.Log.Warn("could not look up roles", "error", err)
 		return

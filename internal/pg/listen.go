@@ -2,7 +2,6 @@ package pg
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -78,11 +77,8 @@ func (l *Listener) listen(ctx context.Context) error {
 
 // ConnectPrimary opens a connection to the primary server of those that the URL names, whatever else the URL wants.
 func ConnectPrimary(ctx context.Context, url, appName string) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(url)
+	cfg, err := connConfig(url, appName)
 	if err != nil {
-		return nil, fmt.Errorf("connection string: %w", err)
-	}
-	if err := configure(cfg, appName); err != nil {
 		return nil, err
 	}
 	// Nothing that is done there takes long enough to be cancelled: when the context ends, the connection does, at once.

@@ -38,12 +38,12 @@ func TestConnectionParameters(t *testing.T) {
 					return got, err
 				},
 				"pool": func() (got string, err error) {
-					pool, err := pg.OpenPool(t.Context(), pg.PoolOptions{URL: url, Size: 1, AppName: "tarn", AcquireTimeout: 10 * time.Second})
+					pool, err := pg.OpenPool(pg.PoolOptions{URL: url, Size: 1, AppName: "tarn", AcquireTimeout: 10 * time.Second})
 					if err != nil {
 						return "", err
 					}
 					defer pool.Close()
-					conn, err := pool.Acquire(t.Context())
+					conn, err := pool.Acquire(t.Context(), "")
 					if err != nil {
 						return "", err
 					}

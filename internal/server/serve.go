@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -206,6 +207,7 @@ func lakebaseSettings(url string, inDatabase []config.Setting) (*config.DataAPI,
 	})
 	return config.LoadDataAPI(config.Source{
 		Environ: []string{"PGRST_DB_URI=" + url, "PGRST_DB_PRE_CONFIG=" + preConfig}, InDatabase: heard,
+		Cores: runtime.GOMAXPROCS(0),
 	})
 }
 

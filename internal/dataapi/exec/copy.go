@@ -13,7 +13,7 @@ import (
 // an INSERT of many rows takes. If it fails, nothing is left of it.
 func (r *Runner) RunCopy(ctx context.Context, s Session, c *sqlgen.Copy, end End) (*Result, error) {
 	res := &Result{}
-	err := r.withConn(ctx, func(conn *pgconn.PgConn) error {
+	err := r.withConn(ctx, c.SQL, never, func(conn *pgconn.PgConn) error {
 		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, sent: s.Sent}
 		err := tx.send(ctx, append([]step{tx.begin()}, r.prologue(s, false)...))
 		if err == nil {

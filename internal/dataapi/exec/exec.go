@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
@@ -93,7 +92,8 @@ func (r *Runner) RunRows(ctx context.Context, s Session, q *sqlgen.Query, sink S
 
 func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
 	var res *Result
-	err := r.withConn(ctx, func(conn *pgconn.PgConn) error {
+	repeatable := func() bool { return j.query.ReadOnly && !res.Streamed }
+	err := r.withConn(ctx, j.query.Main.SQL, repeatable, func(conn *pgconn.PgConn) error {
 		var err error
 		res, err = r.attempt(ctx, conn, j)
 		if isStaleStatement(err) && conn.TxStatus() == txIdle && !res.Streamed {
@@ -158,7 +158,7 @@ func checked(check Check, res *Result) error {
 
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
-	return r.withConn(ctx, func(conn *pgconn.PgConn) error {
+	return r.withConn(ctx, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
 		steps := r.prologue(s, true)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, key: st.SQL, rows: func(rr *pgconn.ResultReader) {
@@ -172,23 +172,32 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 	})
 }
 
-// withConn runs a function with a connection and gives it back, or closes it if it isn't as it was.
-func (r *Runner) withConn(ctx context.Context, run func(*pgconn.PgConn) error) error {
-	conn, err := r.acquire(ctx)
-	if err != nil {
-		return err
+// withConn runs a function with a connection and gives it back, or closes it if it isn't as it was. Connections are not
+// asked beforehand whether they are well. If one was lost, the function is run once more with another, where nothing was
+// sent or it says that it can be repeated.
+func (r *Runner) withConn(ctx context.Context, shape string, repeatable func() bool, run func(*pgconn.PgConn) error) error {
+	lost, err := r.once(ctx, shape, run)
+	if lost && ctx.Err() == nil && (pgconn.SafeToRetry(err) || repeatable()) {
+		_, err = r.once(ctx, shape, run)
 	}
-	defer conn.Release() // which closes a connection that is broken, busy or in a transaction
-	return run(conn.Conn().PgConn())
+	return err
 }
 
-func (r *Runner) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	conn, err := r.Pool.Acquire(ctx)
+// once runs a function with a connection, and tells whether it failed because the connection was lost.
+func (r *Runner) once(ctx context.Context, shape string, run func(*pgconn.PgConn) error) (lost bool, err error) {
+	conn, err := r.Pool.Acquire(ctx, shape)
 	if err != nil {
-		return nil, &ConnectError{Cause: err}
+		return false, &ConnectError{Cause: err}
 	}
-	return conn, nil
+	defer conn.Release() // which closes a connection that is broken, busy or in a transaction
+	if err = run(conn.PgConn()); err == nil || !conn.IsClosed() {
+		return false, err
+	}
+	_, told := errors.AsType[*pgconn.PgError](err)
+	return !told, err
 }
+
+func never() bool { return false }
 
 // ConnectError says that no connection was to be had.
 type ConnectError struct{ Cause error }

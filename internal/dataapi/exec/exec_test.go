@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 		CREATE FUNCTION boom() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'boom' USING DETAIL = 'it broke'; END $$;
 		CREATE TABLE late (id int REFERENCES items DEFERRABLE INITIALLY DEFERRED);
 		GRANT ALL ON late TO `+q(w.ann)+`;`)
-	pool, err := pg.OpenPool(t.Context(), pg.PoolOptions{URL: db.RoleURL(t, login), Size: 1, AcquireTimeout: 5 * time.Second})
+	pool, err := pg.OpenPool(pg.PoolOptions{URL: db.RoleURL(t, login), Size: 1, AcquireTimeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestStaleStatementsHeal(t *testing.T) {
 		if _, err := w.runner.Run(t.Context(), session(w.ann), deallocate, exec.Commit, nil); err != nil {
 			t.Fatal(err)
 		}
-		conn, err := w.runner.Pool.Acquire(t.Context())
+		conn, err := w.runner.Pool.Acquire(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,12 +236,12 @@ func TestKilledBackend(t *testing.T) {
 
 func TestAcquireTimesOut(t *testing.T) {
 	w := newWorld(t)
-	pool, err := pg.OpenPool(t.Context(), pg.PoolOptions{URL: w.db.URL, Size: 1, AcquireTimeout: 30 * time.Millisecond})
+	pool, err := pg.OpenPool(pg.PoolOptions{URL: w.db.URL, Size: 1, AcquireTimeout: 30 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	held, err := pool.Acquire(t.Context())
+	held, err := pool.Acquire(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,11 +321,11 @@ func TestStatementThatIsThere(t *testing.T) {
 		w.clean(t)
 	}
 	w.runner.Prepared = true
-	conn, err := w.runner.Pool.Acquire(t.Context())
+	conn, err := w.runner.Pool.Acquire(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(conn.Conn().PgConn().CustomData()) // so that nothing is known of what was prepared
+	clear(conn.PgConn().CustomData()) // so that nothing is known of what was prepared
 	conn.Release()
 	w.clean(t)
 	check := func(*sqlgen.Row) error { return nil }
