@@ -21,7 +21,9 @@ const module = "github.com/tarn-data/tarn/"
 var mayImport = map[string]string{
 	"cmd/tarn": "cli",
 
-	"cli":    "server config dataapi token fault pg pg/databricksauth pg/embedded",
+	"apiclient": "config",
+
+	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded",
 	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -90,6 +92,7 @@ var dependents = map[string]string{
 	"github.com/lestrrat-go/jwx/v3":       "token",
 	"github.com/prometheus/client_golang": "server",
 	"github.com/klauspost/compress":       "server",
+	"golang.org/x/oauth2":                 "apiclient",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

@@ -22,7 +22,8 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the lakebase: the Lakebase Data API on an embedded PostgreSQL, or on one of your own."`
 	DataAPI dataAPICommand `cmd:"" name:"data-api" help:"Serve one database as a REST API at the root, in PostgREST's place."`
 	Init    initCommand    `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
-	Token   tokenCommand   `cmd:"" help:"Make tokens."`
+	Login   loginCommand   `cmd:"" help:"Log in to a server with a browser."`
+	Token   tokenCommand   `cmd:"" help:"Make, list and delete personal access tokens."`
 	Psql    psqlCommand    `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }
@@ -87,7 +88,7 @@ func fail(stderr io.Writer, err error) int {
 	}
 	_, _ = fmt.Fprintln(stderr, "tarn: "+err.Error())
 	var h hinted
-	if errors.As(err, &h) {
+	if errors.As(err, &h) && h.Hint() != "" {
 		_, _ = fmt.Fprintln(stderr, "hint: "+h.Hint())
 	}
 	return 1

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/tarn-data/tarn/internal/server"
 	"github.com/tarn-data/tarn/internal/token"
@@ -67,39 +66,4 @@ func parseIssuers(args []string) ([]token.IssuerConfig, error) {
 		out = append(out, token.IssuerConfig{Issuer: issuer, JWKSURL: url, Audience: audience})
 	}
 	return out, nil
-}
-
-type tokenCommand struct {
-	Create tokenCreateCommand `cmd:"" help:"Make a token and print it."`
-}
-
-type tokenCreateCommand struct {
-	DataDir  string        `default:"${data_dir}" type:"existingdir" env:"TARN_DATA_DIR" help:"Data directory of the lakebase."`
-	User     string        `xor:"who" required:"" help:"User name or application id that the token is for. The Data API acts as the role of this name."`
-	Admin    bool          `xor:"who" required:"" help:"Make a token for the administrator of the platform API."`
-	Lifetime time.Duration `default:"1h" help:"How long the token is good."`
-}
-
-// maxLifetime is how long a token may be good: it can't be taken back.
-const maxLifetime = 365 * 24 * time.Hour
-
-// Run makes a token.
-func (c *tokenCreateCommand) Run(e *env) error {
-	if c.Lifetime <= 0 || c.Lifetime > maxLifetime {
-		return fmt.Errorf("--lifetime must be more than nothing and at most %s", maxLifetime)
-	}
-	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: server.KeyDir(c.DataDir), Issuer: "tarn", Now: time.Now})
-	if err != nil {
-		return err
-	}
-	grant := token.Claims{Subject: c.User, Lifetime: c.Lifetime}
-	if c.Admin {
-		grant.Subject, grant.Admin = "admin", true
-	}
-	text, err := keys.Mint(grant)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(e.stdout, text)
-	return err
 }
