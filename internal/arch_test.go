@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"apiclient": "config",
 
 	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded",
-	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token",
+	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -46,7 +46,8 @@ var mayImport = map[string]string{
 
 	"gateway":  "auth endpoint fault",
 	"endpoint": "auth fault",
-	"store":    "auth fault",
+	"store":    "auth fault vault",
+	"vault":    "",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
@@ -88,6 +89,7 @@ var fine = []string{"net/netip", "net/url"}
 var dependents = map[string]string{
 	"github.com/alecthomas/kong":          "cli",
 	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store",
+	"github.com/tink-crypto/tink-go/v2":   "vault",
 	"github.com/pressly/goose/v3":         "store",
 	"github.com/lestrrat-go/jwx/v3":       "token",
 	"github.com/prometheus/client_golang": "server",

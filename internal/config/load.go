@@ -30,6 +30,9 @@ type Source struct {
 // Environ returns the environment of the process.
 func Environ() []string { return os.Environ() }
 
+// Variable is a variable of the environment, which a setting names in place of its value; empty if there is none.
+func Variable(name string) string { return os.Getenv(name) }
+
 // InDatabase returns the names of the settings that may be set in the database, with their prefix.
 func InDatabase() []string {
 	names := []string{databasePrefix + appSettingsDatabase}

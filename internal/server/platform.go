@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/store"
+	"github.com/tarn-data/tarn/internal/vault"
 )
 
 // callTimeout is how long a call of the platform API may take where its route doesn't say otherwise.
@@ -20,6 +22,10 @@ const callTimeout = time.Minute
 type platform struct {
 	http.Handler
 	state *store.DB
+	vault *vault.Sealer
+
+	cancel     context.CancelFunc // of what runs in the background
+	background sync.WaitGroup
 }
 
 // openPlatform opens the platform API on its state.
@@ -28,12 +34,25 @@ func openPlatform(ctx context.Context, opt ServeOptions, stateURL string) (*plat
 	if err != nil {
 		return nil, err
 	}
-	ws, err := state.Workspace(ctx)
-	if err != nil {
-		state.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	p := &platform{state: state, cancel: cancel}
+	if err := p.build(ctx, opt); err != nil {
+		p.close()
 		return nil, err
 	}
-	p := &platform{state: state}
+	return p, nil
+}
+
+// build makes the services and the gateway.
+func (p *platform) build(ctx context.Context, opt ServeOptions) error {
+	ws, err := p.state.Workspace(ctx)
+	if err != nil {
+		return err
+	}
+	if p.vault, err = openVault(ctx, opt, p.state); err != nil {
+		return err
+	}
+	p.inBackground(ctx, p.vault.Run)
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      p.routes(ws),
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),
@@ -43,11 +62,12 @@ func openPlatform(ctx context.Context, opt ServeOptions, stateURL string) (*plat
 		Timeout:     callTimeout,
 		Log:         opt.Log,
 	})
-	if err != nil {
-		state.Close()
-		return nil, err
-	}
-	return p, nil
+	return err
+}
+
+// inBackground does something until the platform is closed.
+func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
+	p.background.Go(func() { do(ctx) })
 }
 
 // routes are all routes of the platform API.
@@ -55,7 +75,11 @@ func (p *platform) routes(ws store.Workspace) []endpoint.Route {
 	return discovery(ws)
 }
 
-func (p *platform) close() { p.state.Close() }
+func (p *platform) close() {
+	p.cancel()
+	p.background.Wait()
+	p.state.Close()
+}
 
 // remoteAddress is the address that a request came from.
 func remoteAddress(r *http.Request) netip.Addr {

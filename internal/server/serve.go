@@ -52,6 +52,7 @@ type ServeOptions struct {
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
+	VaultKeys   []string  // where the vault's root keys are
 	Out         io.Writer // for people, and of the access log
 	Log         *slog.Logger
 }

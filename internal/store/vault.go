@@ -77,7 +77,7 @@ func (d *DB) CountByRootKey(ctx context.Context) (map[vault.ID]int64, error) {
 	counts := map[vault.ID]int64{}
 	for _, c := range sealedColumns() {
 		column := pgx.Identifier{c.column}.Sanitize()
-		rows, err := d.pool.Query(ctx, "SELECT substring("+column+" FROM 2 FOR $1), count(*) FROM "+pgx.Identifier{c.table}.Sanitize()+ //nolint:gosec // names of our own
+		rows, err := d.pool.Query(ctx, "SELECT substring("+column+" FROM 2 FOR $1), count(*) FROM "+pgx.Identifier{c.table}.Sanitize()+
 			" WHERE "+column+" IS NOT NULL GROUP BY 1", sealedHeader)
 		if err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (d *DB) Rewrap(ctx context.Context, from []vault.ID, rewrap func(context.Co
 	return nil
 }
 
-var errBusy = errors.New("another process is at it") //nolint:gochecknoglobals // a constant
+var errBusy = errors.New("another process is at it")
 
 // rewrapSome wraps some values anew in one transaction, those past a place in the table. It returns the last place that it
 // looked at; empty at the end. A value that changes meanwhile is left to the next time.
@@ -137,7 +137,7 @@ func (d *DB) rewrapSome(ctx context.Context, c sealedColumn, from []vault.ID, af
 		if !mine {
 			return errBusy
 		}
-		rows, err := tx.Query(ctx, "SELECT ctid::text, "+column+" FROM "+table+" WHERE substring("+column+" FROM 2 FOR $1) = ANY ($2) AND ctid > $3::text::tid ORDER BY ctid LIMIT $4", //nolint:gosec // names of our own
+		rows, err := tx.Query(ctx, "SELECT ctid::text AS place, "+column+" FROM "+table+" WHERE substring("+column+" FROM 2 FOR $1) = ANY ($2) AND ctid > $3::text::tid ORDER BY ctid LIMIT $4",
 			sealedHeader, prefixes, after, rewrapBatch)
 		if err != nil {
 			return err
@@ -154,7 +154,7 @@ func (d *DB) rewrapSome(ctx context.Context, c sealedColumn, from []vault.ID, af
 		for _, p := range found {
 			last = p.Ctid
 			if out, err := rewrap(ctx, p.Sealed); err == nil {
-				batch.Queue("UPDATE "+table+" SET "+column+" = $1 WHERE ctid = $2::text::tid AND "+column+" = $3", out, p.Ctid, p.Sealed) //nolint:gosec // names of our own
+				batch.Queue("UPDATE "+table+" SET "+column+" = $1 WHERE ctid = $2::text::tid AND "+column+" = $3", out, p.Ctid, p.Sealed)
 			}
 		}
 		return tx.SendBatch(ctx, batch).Close()

@@ -16,7 +16,7 @@ const (
 	lengthLen = 4
 )
 
-var errDamaged = errors.New("vault: the sealed value is damaged, or belongs to something else") //nolint:gochecknoglobals // a constant
+var errDamaged = errors.New("vault: the sealed value is damaged, or belongs to something else")
 
 // Bind makes associated data of the parts that say whose and what a secret is, such as a purpose, a tenant, a name and a
 // version. No two lists of parts make the same.
@@ -44,7 +44,7 @@ func parseEnvelope(sealed []byte) (envelope, error) {
 	copy(e.root[:], sealed[1:])
 	e.tink = sealed[headerLen:]
 	n := uint64(binary.BigEndian.Uint32(e.tink))
-	if n > uint64(len(e.tink)-lengthLen) {
+	if n > uint64(len(e.tink))-lengthLen {
 		return e, errDamaged
 	}
 	e.wrapped, e.payload = e.tink[lengthLen:lengthLen+n], e.tink[lengthLen+n:]

@@ -206,7 +206,7 @@ func (s *Sealer) wrapper(ctx context.Context, id ID) (wrapper, error) {
 	return nil, errors.Join(failed...)
 }
 
-var errNotAtHand = errors.New("it is in none of the places where root keys are looked for") //nolint:gochecknoglobals // a constant
+var errNotAtHand = errors.New("it is in none of the places where root keys are looked for")
 
 // KeyError says that a root key is needed and isn't at hand, or isn't the right one.
 type KeyError struct {
