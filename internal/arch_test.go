@@ -23,8 +23,8 @@ var mayImport = map[string]string{
 
 	"apiclient": "config",
 
-	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded",
-	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault",
+	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit",
+	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -45,8 +45,9 @@ var mayImport = map[string]string{
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
 
 	"gateway":  "auth endpoint fault",
+	"audit":    "endpoint fault",
 	"endpoint": "auth fault",
-	"store":    "auth fault vault",
+	"store":    "auth fault vault audit",
 	"vault":    "",
 
 	"accesslog":      "",

@@ -109,6 +109,11 @@ func decode(r *http.Request, in any) error {
 	return decodeURL(r, reflect.ValueOf(in).Elem(), body)
 }
 
+// DecodeQuery reads an input from the query string and the path alone, for functions made by Raw.
+func DecodeQuery(r *http.Request, in any) error {
+	return decodeURL(r, reflect.ValueOf(in).Elem(), false)
+}
+
 func decodeURL(r *http.Request, v reflect.Value, body bool) error {
 	query := r.URL.Query()
 	for i := range v.NumField() {
