@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func adoptOne(ctx context.Context, path string, store Appender) (n int, err erro
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return 0, nil //nolint:nilerr // its process lives
+		return 0, nil // its process lives
 	}
 	stem := strings.TrimSuffix(path, lockName)
 	files := []string{stem + ".0", stem + ".1"}
@@ -77,12 +78,8 @@ func leftBehind(files []string) ([]Batch, error) {
 	var out []Batch
 	begun, ended := map[uint64][]byte{}, map[uint64]bool{}
 	for _, s := range all {
-		for key, record := range s.begun {
-			begun[key] = record
-		}
-		for key := range s.ended {
-			ended[key] = true
-		}
+		maps.Copy(begun, s.begun)
+		maps.Copy(ended, s.ended)
 		b := Batch{Writer: s.Writer, Number: s.Batch}
 		for _, text := range s.ends {
 			if err := b.add(text); err != nil {

@@ -30,7 +30,10 @@ type serveCommand struct {
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
-	LogLevel    string   `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
+
+	AuditRetention time.Duration `default:"8760h" env:"TARN_AUDIT_RETENTION" help:"How long the audit log is kept; 0 for ever."`
+
+	LogLevel string `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
 }
 
 // Run serves a lakebase.
@@ -49,8 +52,8 @@ func (c *serveCommand) Run(e *env) error {
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
 		PostgresURL: c.Postgres, StateURL: c.State, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
-		VaultKeys: c.VaultKey,
-		Out:       e.stdout, Log: e.logger(level),
+		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention,
+		Out: e.stdout, Log: e.logger(level),
 	})
 }
 

@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/audit"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/store"
@@ -23,6 +25,8 @@ type platform struct {
 	http.Handler
 	state *store.DB
 	vault *vault.Sealer
+	audit *audit.Log
+	log   *slog.Logger
 
 	cancel     context.CancelFunc // of what runs in the background
 	background sync.WaitGroup
@@ -35,7 +39,7 @@ func openPlatform(ctx context.Context, opt ServeOptions, stateURL string) (*plat
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &platform{state: state, cancel: cancel}
+	p := &platform{state: state, log: opt.Log, cancel: cancel}
 	if err := p.build(ctx, opt); err != nil {
 		p.close()
 		return nil, err
@@ -53,8 +57,13 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, p.vault.Run)
+	if p.audit, err = openAudit(ctx, opt, p.state, strconv.FormatInt(ws.ID, 10)); err != nil {
+		return err
+	}
+	p.inBackground(ctx, func(ctx context.Context) { forgetRecords(ctx, opt.Log, p.state, opt.AuditRetention) })
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      p.routes(ws),
+		Recorder:    p.audit,
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),
 		Now:         time.Now,
 		NewID:       rand.Text,
@@ -72,12 +81,15 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return discovery(ws)
+	return append(discovery(ws), audit.Routes(p.state.Audit())...)
 }
 
 func (p *platform) close() {
 	p.cancel()
 	p.background.Wait()
+	if p.audit != nil {
+		closeAudit(p.log, p.audit)
+	}
 	p.state.Close()
 }
 

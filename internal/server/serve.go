@@ -52,9 +52,12 @@ type ServeOptions struct {
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
-	VaultKeys   []string  // where the vault's root keys are
-	Out         io.Writer // for people, and of the access log
-	Log         *slog.Logger
+	VaultKeys   []string // where the vault's root keys are
+
+	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
+
+	Out io.Writer // for people, and of the access log
+	Log *slog.Logger
 }
 
 // KeyDir is where the keys that sign tokens are.
