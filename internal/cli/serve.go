@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/tarn-data/tarn/internal/server"
 	"github.com/tarn-data/tarn/internal/token"
