@@ -26,16 +26,6 @@ var (
 	writes = &endpoint.Route{Method: "POST", Service: "things", Action: "create"}
 )
 
-func openState(t testing.TB, db *pgtest.DB) *store.DB {
-	t.Helper()
-	state, err := store.Open(t.Context(), store.Options{URL: db.URL, AppName: "test", Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(state.Close)
-	return state
-}
-
 func openLog(t testing.TB, state *store.DB, opt audit.Options) *audit.Log {
 	t.Helper()
 	opt.Store, opt.Log = state.Audit(), slog.New(slog.DiscardHandler)
@@ -100,7 +90,7 @@ func TestAuditBySeveral(t *testing.T) {
 	const writers, callers, calls = 3, 4, 25
 	var wg sync.WaitGroup
 	for w := range writers {
-		l := openLog(t, openState(t, db), audit.Options{Dir: t.TempDir(), Writer: fmt.Sprint("w", w)})
+		l := openLog(t, openState(t, db.URL), audit.Options{Dir: t.TempDir(), Writer: fmt.Sprint("w", w)})
 		for c := range callers {
 			wg.Go(func() {
 				for n := range calls {
@@ -117,7 +107,7 @@ func TestAuditBySeveral(t *testing.T) {
 		defer closeLog(t, l)
 	}
 	wg.Wait()
-	state := openState(t, db)
+	state := openState(t, db.URL)
 	writesDone := int64(writers * callers * (calls + 1) / 2)
 	if report := verify(t, state); report.Found > 0 || report.Records < writesDone {
 		t.Errorf("of %d calls that changed something %d are recorded: %q", writesDone, report.Records, report.Problems)
@@ -156,7 +146,7 @@ func TestAuditWhileTheStateIsAway(t *testing.T) {
 	server := pgtest.NewServer(t, pgtest.Options{})
 	db := server.NewDB(t)
 	admin := strings.Replace(db.URL, "/"+db.Name, "/postgres", 1)
-	state, dir := openState(t, db), t.TempDir()
+	state, dir := openState(t, db.URL), t.TempDir()
 	l := openLog(t, state, audit.Options{Dir: dir, MaxSpool: 4000, Wait: 50 * time.Millisecond, Delay: time.Millisecond})
 	if err := do(t.Context(), l, called(writes, "before")); err != nil {
 		t.Fatal(err)
@@ -196,7 +186,7 @@ func TestAuditWhileTheStateIsAway(t *testing.T) {
 // TestAuditOfTheInterrupted: a call that began to change something is recorded, even if it never ended.
 func TestAuditOfTheInterrupted(t *testing.T) {
 	t.Parallel()
-	state, dir := openState(t, pgtest.New(t)), t.TempDir()
+	state, dir := openState(t, pgtest.New(t).URL), t.TempDir()
 	l := openLog(t, state, audit.Options{Dir: dir})
 	cut := called(writes, "cut")
 	cut.Status = 0
@@ -243,7 +233,7 @@ func newest(t testing.TB, dir string) string {
 // TestAuditTwice: a batch of which nobody knows whether it was added is added once.
 func TestAuditTwice(t *testing.T) {
 	t.Parallel()
-	state := openState(t, pgtest.New(t))
+	state := openState(t, pgtest.New(t).URL)
 	e, err := audit.ParseEntry([]byte(`{"timestamp":1,"requestId":"a","serviceName":"s","actionName":"a"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +285,7 @@ func TestAuditTampering(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
-			state := openState(t, db)
+			state := openState(t, db.URL)
 			record(t, state, 5)
 			head := intact(t, state, 5).Head
 			db.Exec(t, forge+c.sql)
@@ -310,7 +300,7 @@ func TestAuditTampering(t *testing.T) {
 func TestAuditIsOnlyAddedTo(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	state := openState(t, db)
+	state := openState(t, db.URL)
 	record(t, state, 3)
 	conn := db.Conn(t)
 	for _, sql := range []string{
@@ -327,7 +317,7 @@ func TestAuditIsOnlyAddedTo(t *testing.T) {
 func TestAuditCut(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	state := openState(t, db)
+	state := openState(t, db.URL)
 	db.Exec(t, `SET session_replication_role = replica; SET search_path = tarn; UPDATE audit_head SET day = '2020-01-01';
 		SELECT audit_add_segment('2020-01-01');`)
 	old := audit.Batch{Writer: "old", Number: 1}
@@ -366,7 +356,7 @@ func TestAuditCut(t *testing.T) {
 
 func TestAuditQueries(t *testing.T) {
 	t.Parallel()
-	state := openState(t, pgtest.New(t))
+	state := openState(t, pgtest.New(t).URL)
 	l := openLog(t, state, audit.Options{Dir: t.TempDir()})
 	start := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	for i, c := range []*endpoint.Call{
