@@ -49,6 +49,7 @@ var mayImport = map[string]string{
 	"endpoint": "auth fault",
 	"store":    "auth fault vault audit",
 	"vault":    "",
+	"outbound": "",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
