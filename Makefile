@@ -63,6 +63,11 @@ conformance: ## play PostgREST's test suite, and write its figures into docs/pos
 	$(MAKE) --no-print-directory build
 	test/conformance.sh '$(MIRROR)' '$(KIT)' '$(or $(REV),v16.2)' $(ARGS)
 
+.PHONY: sdk-conformance
+sdk-conformance: install-postgres ## run integration tests of the Databricks SDK for Go: RUN=TestAccTokens,… for others than test/sdk/names.txt has
+	cd test/sdk && $(GO) test -c -o '$(CURDIR)/bin/sdk.test' github.com/databricks/databricks-sdk-go/internal
+	TARN_TEST_SDK='$(CURDIR)/bin/sdk.test' TARN_TEST_SDK_RUN='$(RUN)' $(GO) test -count=1 -timeout 60m -run '^TestSDKConformance$$' ./test
+
 .PHONY: install-postgres
 install-postgres: ## install PostgreSQL's server programs where there are none
 	@tools/install-postgres.sh

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/tarn-data/tarn/internal/audit"
+	"github.com/tarn-data/tarn/internal/control/clusters"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/store"
@@ -81,7 +83,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return append(discovery(ws), audit.Routes(p.state.Audit())...)
+	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes())
 }
 
 func (p *platform) close() {
