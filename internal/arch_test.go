@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"apiclient": "config",
 
 	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit",
-	"server": "accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
+	"server": "control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
