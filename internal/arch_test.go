@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"apiclient": "config",
 
 	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit",
-	"server": "control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
+	"server": "control/clusters control/identity accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
 
 	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -47,10 +47,13 @@ var mayImport = map[string]string{
 	"gateway":          "auth endpoint fault",
 	"audit":            "endpoint fault",
 	"endpoint":         "auth fault",
-	"store":            "auth fault vault audit",
+	"store":            "auth control/identity fault pg vault audit",
 	"vault":            "",
 	"outbound":         "",
 	"control/clusters": "endpoint",
+
+	// Services: none knows another.
+	"control/identity": "auth endpoint fault",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
@@ -98,6 +101,7 @@ var dependents = map[string]string{
 	"github.com/prometheus/client_golang": "server",
 	"github.com/klauspost/compress":       "server",
 	"golang.org/x/oauth2":                 "apiclient",
+	"golang.org/x/crypto":                 "control/identity",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

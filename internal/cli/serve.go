@@ -28,6 +28,7 @@ type serveCommand struct {
 	Postgres    string   `env:"TARN_POSTGRES" help:"Connection string of a PostgreSQL 14 to 18 to use in place of the embedded one, as the role authenticator. See tarn init."`
 	State       string   `env:"TARN_STATE" help:"Connection string of a database for Tarn's own state, as its owner. The embedded PostgreSQL has one."`
 	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
+	AdminUser   string   `default:"admin" env:"TARN_ADMIN_USER" help:"Name of the first administrator, who is made when there is nobody yet."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
@@ -52,7 +53,7 @@ func (c *serveCommand) Run(e *env) error {
 	}
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
-		PostgresURL: c.Postgres, StateURL: c.State, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
+		PostgresURL: c.Postgres, StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention,
 		Out: e.stdout, Log: e.logger(level),
 	})

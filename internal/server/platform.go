@@ -28,6 +28,7 @@ type platform struct {
 	state *store.DB
 	vault *vault.Sealer
 	audit *audit.Log
+	ids   *identities
 	log   *slog.Logger
 
 	cancel     context.CancelFunc // of what runs in the background
@@ -63,6 +64,10 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, func(ctx context.Context) { forgetRecords(ctx, opt.Log, p.state, opt.AuditRetention) })
+	if p.ids, err = openIdentities(ctx, opt, p.state); err != nil {
+		return err
+	}
+	p.inBackground(ctx, p.state.Listen)
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      p.routes(ws),
 		Recorder:    p.audit,

@@ -49,6 +49,7 @@ type ServeOptions struct {
 	AdminListen string
 	PostgresURL string // as the role authenticator, with any database; empty for the embedded PostgreSQL
 	StateURL    string // of the database for Tarn's own state, as its owner; empty for the embedded PostgreSQL's
+	AdminUser   string // name of the first administrator
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig

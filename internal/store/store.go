@@ -29,7 +29,11 @@ type Options struct {
 }
 
 // DB is Tarn's own state. It is safe for concurrent use.
-type DB struct{ pool *pgxpool.Pool }
+type DB struct {
+	pool    *pgxpool.Pool
+	opt     Options
+	changes Changes
+}
 
 // Open opens the state and brings its schema up to date. Several processes may do so at once.
 func Open(ctx context.Context, opt Options) (*DB, error) {
@@ -47,7 +51,7 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("bring the state's schema up to date: %w", err)
 	}
-	return &DB{pool}, nil
+	return &DB{pool: pool, opt: opt}, nil
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {

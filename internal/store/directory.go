@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tarn-data/tarn/internal/auth"
+)
+
+const (
+	directorySize = 20_000
+	// directoryLife is how long an account is believed. Changes are heard of at once; this is for those that aren't.
+	directoryLife = 15 * time.Second
+	// deafLife is how long it is believed while changes can't be heard of.
+	deafLife = time.Second
+)
+
+// Directory answers who there is, from memory where it can. It implements auth.Directory and is safe for concurrent use.
+type Directory struct {
+	db  *DB
+	now func() time.Time
+
+	mu    sync.RWMutex
+	known map[string]entry // by lower-case name
+	epoch uint64           // counts what was forgotten
+}
+
+// entry is an account, or that there is none.
+type entry struct {
+	account *auth.Account
+	at      time.Time
+}
+
+// Directory returns a directory that is kept up to date.
+func (d *DB) Directory(now func() time.Time) *Directory {
+	dir := &Directory{db: d, now: now, known: map[string]entry{}}
+	d.Watch("principals", dir.forget)
+	return dir
+}
+
+// Account implements auth.Directory.
+func (dir *Directory) Account(ctx context.Context, name string) (*auth.Account, error) {
+	key := strings.ToLower(name)
+	life := directoryLife
+	if !dir.db.Listening() {
+		life = deafLife
+	}
+	dir.mu.RLock()
+	e, ok := dir.known[key]
+	epoch := dir.epoch
+	dir.mu.RUnlock()
+	if ok && dir.now().Sub(e.at) < life {
+		return e.account, nil
+	}
+	at := dir.now()
+	account, err := dir.db.Account(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	dir.keep(key, entry{account, at}, epoch)
+	return account, nil
+}
+
+// keep keeps what was found out, unless it may have changed meanwhile.
+func (dir *Directory) keep(key string, e entry, epoch uint64) {
+	dir.mu.Lock()
+	defer dir.mu.Unlock()
+	if dir.epoch != epoch {
+		return
+	}
+	if len(dir.known) >= directorySize {
+		for other := range dir.known { // any one will do: the order of a map is none
+			delete(dir.known, other)
+			break
+		}
+	}
+	dir.known[key] = e
+}
+
+// forget forgets a name, or all of them.
+func (dir *Directory) forget(key string) {
+	dir.mu.Lock()
+	defer dir.mu.Unlock()
+	dir.epoch++
+	if key == "" || !plain(key) {
+		clear(dir.known)
+		return
+	}
+	delete(dir.known, key)
+}
+
+// plain tells whether lower case is the same to everybody.
+func plain(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
+}
+
+// accountSQL finds an account with all that it has through groups.
+const accountSQL = `WITH RECURSIVE who AS (
+  SELECT * FROM principals WHERE lower(name) = lower($1) AND kind <> 'Group'
+), above AS (
+  SELECT m.group_id FROM members m JOIN who ON m.member_id = who.id
+  UNION
+  SELECT m.group_id FROM members m JOIN above ON m.member_id = above.group_id
+), groups AS (
+  SELECT g.id, g.name, g.entitlements FROM above JOIN principals g ON g.id = above.group_id
+)
+SELECT w.id, w.kind, w.name, w.display_name, w.active,
+  coalesce((SELECT array_agg(id ORDER BY id) FROM groups), '{}'),
+  coalesce((SELECT array_agg(name) FROM groups), '{}'),
+  w.entitlements || coalesce((SELECT array_agg(e) FROM groups, unnest(entitlements) e), '{}')
+FROM who w`
+
+// Account asks the database for an account; nil if there is none.
+func (d *DB) Account(ctx context.Context, name string) (*auth.Account, error) {
+	var a auth.Account
+	err := d.pool.QueryRow(ctx, accountSQL, name).Scan(
+		&a.ID, &a.Kind, &a.Name, &a.DisplayName, &a.Active, &a.Groups, &a.GroupNames, &a.Entitlements)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil //nolint:nilnil // as auth.Directory says
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(a.GroupNames)
+	slices.Sort(a.Entitlements)
+	a.Entitlements = slices.Compact(a.Entitlements)
+	a.Admin = slices.Contains(a.Groups, adminsID)
+	return &a, nil
+}
