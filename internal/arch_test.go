@@ -26,18 +26,18 @@ var mayImport = map[string]string{
 	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit",
 	"server": "control/clusters control/identity accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
 
-	"dataapi": "dataapi/copytext dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
+	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
 
 	// The walk of a request: each stage knows the values before its own, never a later one.
 	"dataapi/media":    "fault",
-	"dataapi/request":  "dataapi/media fault",
+	"dataapi/request":  "dataapi/media dataapi/payload fault",
 	"dataapi/schema":   "dataapi/media fault",
 	"dataapi/rowtext":  "",
-	"dataapi/copytext": "dataapi/rowtext",
-	"dataapi/plan":     "dataapi/media dataapi/request dataapi/rowtext dataapi/schema fault",
-	"dataapi/sqlgen":   "dataapi/media dataapi/request dataapi/schema dataapi/plan fault",
-	"dataapi/exec":     "dataapi/copytext dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
+	"dataapi/payload":  "dataapi/rowtext fault",
+	"dataapi/plan":     "dataapi/media dataapi/payload dataapi/request dataapi/rowtext dataapi/schema fault",
+	"dataapi/sqlgen":   "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan fault",
+	"dataapi/exec":     "dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
 	"dataapi/prepared": "dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen",
 	"dataapi/reply":    "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
 
@@ -81,7 +81,7 @@ var pure = []string{
 	"dataapi/reply",
 	"dataapi/openapi",
 	"dataapi/rowtext",
-	"dataapi/copytext",
+	"dataapi/payload",
 	"token/jsonpath",
 }
 

@@ -4,6 +4,7 @@ package config
 
 import (
 	"io/fs"
+	"math"
 	"time"
 )
 
@@ -45,6 +46,8 @@ type DataAPI struct {
 	OpenAPISecurity     bool
 	OpenAPIProxyURI     string
 	CORSAllowedOrigins  []string
+	MaxBody             int64 // bytes of what is held of a request's body at most
+	MaxUpload           int64 // bytes of rows to insert in one request at most; 0 for any number
 	ServerHost          string
 	ServerPort          int
 	ServerReusePort     bool
@@ -57,6 +60,14 @@ type DataAPI struct {
 	AdminPort           int // 0 for none
 	AdminUnixSocket     string
 	AdminUnixSocketMode fs.FileMode
+}
+
+// LongestBody is how many bytes the body of any request has at most.
+func (c *DataAPI) LongestBody() int64 {
+	if c.MaxUpload == 0 {
+		return math.MaxInt64
+	}
+	return max(c.MaxBody, c.MaxUpload)
 }
 
 // Setting is a name and a value.

@@ -103,6 +103,19 @@ func integers[T ~int | ~int64](at func(*DataAPI) *T, scale, unset int64) kind {
 	}
 }
 
+// megabytes can't be none: that is as if they were not there.
+func megabytes(at func(*DataAPI) *int64) kind {
+	k := integers(at, 1<<20, 0)
+	k.take = func(c *DataAPI, v value) (bool, error) {
+		n, ok := v.asInteger()
+		if ok = ok && n > 0; ok {
+			*at(c) = min(n, 1<<20) << 20
+		}
+		return ok, nil
+	}
+	return k
+}
+
 const never = -1 << 62 // an integer that no setting has
 
 func counts(at func(*DataAPI) *int) kind { return integers(at, 1, never) }

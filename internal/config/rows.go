@@ -88,6 +88,10 @@ func rows() []row {
 			"Least level that is logged: crit, error, warn, info or debug."),
 		setting("log-query", booleans(func(c *DataAPI) *bool { return &c.LogQuery }), "false",
 			"Whether to log the SQL of requests that are logged."),
+		setting("max-body", megabytes(func(c *DataAPI) *int64 { return &c.MaxBody }), "64",
+			"Most megabytes of a request's body that has to be held as a whole, or of one row.").ofTarn(),
+		setting("max-upload", megabytes(func(c *DataAPI) *int64 { return &c.MaxUpload }), "",
+			"Most megabytes of rows to insert in one request. Without it, there is no limit.").ofTarn().like("1024"),
 		setting("openapi-mode", choices(
 			func(c *DataAPI) *OpenAPIMode { return &c.OpenAPIMode },
 			[]string{"follow-privileges", "ignore-privileges", "disabled"},

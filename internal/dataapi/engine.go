@@ -41,7 +41,6 @@ type Options struct {
 	// HealMisses makes a request for what the snapshot doesn't have look whether it is there by now. That is for callers
 	// who are known: each may have the snapshot loaded, if not often.
 	HealMisses bool
-	MaxBody    int64         // bytes of a request's body at most
 	Timeout    time.Duration // of a request; 0 for none
 	Log        *slog.Logger
 }
@@ -131,7 +130,7 @@ func (e *Engine) newState(cfg *config.DataAPI, a auth.Authenticator, cache *sche
 		cfg: cfg, auth: a, cache: cache,
 		work: prepared.New(cache, plan.Options{
 			MaxRows: cfg.MaxRows, Aggregates: cfg.Aggregates, LegacyTargetNames: cfg.LegacyTargetNames, PlanEnabled: cfg.PlanEnabled,
-		}, sqlgen.Options{MaxRows: cfg.MaxRows, CopyFrom: copyFrom}),
+		}, sqlgen.Options{MaxRows: cfg.MaxRows}),
 		runner: &exec.Runner{Pool: e.pool, Prepared: cfg.PreparedStatements},
 		fixed:  newFixedSettings(cfg),
 	}

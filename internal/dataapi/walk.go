@@ -3,19 +3,17 @@ package dataapi
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
-	"github.com/tarn-data/tarn/internal/dataapi/copytext"
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
 	"github.com/tarn-data/tarn/internal/dataapi/prepared"
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
@@ -43,6 +41,8 @@ type visit struct {
 	writer http.ResponseWriter
 	rows   *exec.Result // whose buffer can be used again when the answer is written
 	stream *stream      // set once a part of the answer is on its way
+	body   *body
+	spool  spool // a part of the answer, until it may leave
 }
 
 // ServeHTTP answers at the root.
@@ -66,12 +66,14 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 		defer cancel()
 	}
 	v := visit{engine: e, state: st, mount: m, writer: w, timing: timing{on: st.cfg.ServerTiming}}
+	defer v.spool.close()
 	answer, err := v.walk(ctx, w, r)
 	if v.stream != nil {
 		v.stream.finish(r, answer, err)
 		return
 	}
 	if err != nil {
+		v.body.drain(st.cfg.MaxBody)
 		f := fault.From(err)
 		e.logFault(r, f)
 		answer = reply.Error(f, st.cfg.ErrorVerbosity == config.Minimal)
@@ -79,7 +81,7 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 		v.decorate(answer)
 	}
 	v.logQueries(r, answer.Status)
-	write(w, answer)
+	writeAfter(w, answer, &v.spool)
 	if v.rows != nil {
 		v.state.runner.Recycle(v.rows)
 	}
@@ -101,8 +103,7 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err := v.engine.checkRole(v.state, caller.Role); err != nil {
 		return nil, err
 	}
-	body, err := readBody(w, r, v.engine.opt.MaxBody)
-	if err != nil {
+	if v.body, err = openBody(w, r, v.state.cfg.LongestBody()); err != nil {
 		return nil, err
 	}
 	opt, err := v.requestOptions()
@@ -113,10 +114,26 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 		r.Header.Set("Host", r.Host) // which net/http takes out, and request.headers has
 	}
 	in := request.Input{
-		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: body,
+		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: v.body.head,
 	}
+	if !v.body.ended {
+		in.Stream = v.body
+	}
+	answer, err := v.try(ctx, in, opt)
+	if errors.Is(err, payload.ErrWhole) {
+		if in.Body, err = v.body.hold(v.state.cfg.MaxBody); err != nil {
+			return nil, err
+		}
+		in.Stream = nil
+		answer, err = v.try(ctx, in, opt)
+	}
+	return answer, err
+}
+
+// try is the walk from the request's parts on, and again where the schema has changed.
+func (v *visit) try(ctx context.Context, in request.Input, opt request.Options) (*reply.Reply, error) {
 	answer, err := v.answer(ctx, in, opt)
-	if v.stream == nil && v.stale(err) && v.engine.refresh(ctx, v.state) {
+	if v.stream == nil && !v.body.taken && v.stale(err) && v.engine.refresh(ctx, v.state) {
 		// The schema has changed since the snapshot was made. Nothing was committed nor sent, so it can be tried anew.
 		v.state = v.engine.state.Load()
 		answer, err = v.answer(ctx, in, opt)
@@ -131,6 +148,7 @@ func (v *visit) requestOptions() (request.Options, error) {
 		TxAllowOverride: cfg.TxAllowOverride,
 		OpenAPIDisabled: cfg.OpenAPIMode == config.OpenAPIDisabled,
 		RootSpec:        cfg.RootSpec,
+		MaxRow:          int(cfg.MaxBody),
 	}
 	if s := v.mount.Schema; s != "" && s != cfg.Schemas[0] {
 		i := slices.Index(cfg.Schemas, s)
@@ -145,6 +163,7 @@ func (v *visit) requestOptions() (request.Options, error) {
 // answer is the walk from the request on.
 func (v *visit) answer(ctx context.Context, in request.Input, opt request.Options) (*reply.Reply, error) {
 	v.timing.start()
+	v.body.rewind()
 	w, err := v.state.work.Prepare(in, opt)
 	if err != nil {
 		return nil, err
@@ -172,6 +191,9 @@ func (v *visit) answer(ctx context.Context, in request.Input, opt request.Option
 	case *plan.Read, *plan.Mutate, *plan.Call:
 	}
 	res, err := v.run(ctx, w, in, opt)
+	if errors.Is(err, payload.ErrWhole) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, v.databaseFault(ctx, err)
 	}
@@ -194,19 +216,11 @@ func (v *visit) answer(ctx context.Context, in request.Input, opt request.Option
 // run has the database do what the plan says.
 func (v *visit) run(ctx context.Context, w *prepared.Work, in request.Input, opt request.Options) (*exec.Result, error) {
 	req, q := w.Request, w.Query
+	if q.Load != nil {
+		return v.load(ctx, w)
+	}
 	session := v.session(req, w.Plan)
-	switch {
-	case q.Copy != nil:
-		res, err := v.state.runner.RunCopy(ctx, session, q.Copy, v.end(req))
-		if err == nil || !insertMayTell(ctx, err) {
-			return res, err
-		}
-		// Nothing is left of it. The INSERT fails in the words that clients know, or does what COPY can't.
-		if w, err = v.state.work.Anew(in, opt, func(o *sqlgen.Options) { o.CopyFrom = 0 }); err != nil {
-			return nil, err
-		}
-	case q.Rows != sqlgen.NoRows:
-		read, _ := w.Plan.(*plan.Read) // no other plan has rows
+	if read, ok := w.Plan.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
 		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(w, read))
 		if !errors.Is(err, exec.ErrUnknownType) {
 			v.rows = res
@@ -269,46 +283,6 @@ func mediaOf(p plan.Plan) media.Type {
 	return media.Of(media.JSON)
 }
 
-// readBody reads a body within its limit.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
-		return nil, nil
-	}
-	tooLarge := fault.New(fault.TooLarge, "413", "The request's body is larger than the server accepts.").
-		WithHint("Send the rows in several requests.")
-	if r.ContentLength > limit {
-		return nil, tooLarge
-	}
-	var buf []byte
-	if r.ContentLength > 0 {
-		buf = make([]byte, 0, r.ContentLength+1)
-	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, limit), buf)
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, tooLarge
-	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "PGRST102", "The request's body could not be read").WithCause(err)
-	}
-	return body, nil
-}
-
-func readAll(r io.Reader, buf []byte) ([]byte, error) {
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			return buf, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
 // stale tells whether an error may come of a snapshot that is behind the database's schema.
 func (v *visit) stale(err error) bool {
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -329,20 +303,7 @@ func (v *visit) stale(err error) bool {
 	return false
 }
 
-// insertMayTell tells whether an INSERT may end otherwise than the COPY did, or finds another error first: not where the
-// connection or the client is gone, or the statement was cancelled.
-func insertMayTell(ctx context.Context, err error) bool {
-	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return errors.Is(err, copytext.ErrUnfit)
-	}
-	return ctx.Err() == nil && !strings.HasPrefix(pgErr.Code, "57")
-}
-
 const (
-	// copyFrom is how many bytes of rows are worth the two further round trips of a COPY.
-	copyFrom = 256 << 10
-
 	// refreshPause is how long at least after a request had the snapshot loaded anew no other may, and refreshShare how
 	// many times the duration of a load: what clients get wrong must not keep the database busy with loads.
 	refreshPause = 100 * time.Millisecond

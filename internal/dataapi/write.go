@@ -21,7 +21,10 @@ func (v *visit) decorate(r *reply.Reply) {
 }
 
 // write writes an answer. A status that HTTP doesn't know can only come of SQL, and is the server's fault.
-func write(w http.ResponseWriter, r *reply.Reply) {
+func write(w http.ResponseWriter, r *reply.Reply) { writeAfter(w, r, nil) }
+
+// writeAfter writes an answer after what is kept of it.
+func writeAfter(w http.ResponseWriter, r *reply.Reply, kept *spool) {
 	h := w.Header()
 	for _, header := range r.Headers {
 		if strings.EqualFold(header.Name, "Content-Length") && !bodyAllowed(r.Status) {
@@ -33,6 +36,9 @@ func write(w http.ResponseWriter, r *reply.Reply) {
 		r.Status = http.StatusInternalServerError
 	}
 	w.WriteHeader(r.Status)
+	if r.Before > 0 && bodyAllowed(r.Status) && kept.copyTo(w) != nil {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // it is net/http's own way to cut a response
+	}
 	if len(r.Body) > 0 && bodyAllowed(r.Status) {
 		_, _ = w.Write(r.Body) // a client that went away has no use for the error
 	}

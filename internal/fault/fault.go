@@ -19,6 +19,7 @@ const (
 	NotFound           Kind = 404
 	MethodNotAllowed   Kind = 405
 	NotAcceptable      Kind = 406
+	Stalled            Kind = 408
 	Conflict           Kind = 409
 	TooLarge           Kind = 413
 	URITooLong         Kind = 414

@@ -16,9 +16,6 @@ import (
 	"github.com/tarn-data/tarn/internal/token"
 )
 
-// maxBody is how many bytes the body of a request may have.
-const maxBody = 64 << 20
-
 // DataAPIOptions say what a Data API alone serves.
 type DataAPIOptions struct {
 	Version  string
@@ -93,7 +90,6 @@ func (opt *DataAPIOptions) open(ctx context.Context, fail func(error), stats *to
 		Configured:  opt.configured,
 		Fail:        fail,
 		NeedSchemas: true,
-		MaxBody:     maxBody,
 		Log:         opt.Log,
 	})
 }

@@ -34,7 +34,6 @@ type Databases struct {
 	Settings func(url string, inDatabase []config.Setting) (*config.DataAPI, error)
 	Auth     auth.Authenticator
 	Version  string
-	MaxBody  int64
 	Timeout  time.Duration
 	Log      *slog.Logger
 
@@ -133,7 +132,6 @@ func (d *Databases) tryOpen(ctx context.Context, name string) (*dataapi.Engine, 
 		Authenticator:  func(*config.DataAPI) (auth.Authenticator, error) { return d.Auth, nil },
 		RefuseElevated: true,
 		HealMisses:     true,
-		MaxBody:        d.MaxBody,
 		Timeout:        d.Timeout,
 		Log:            d.Log.With("database", name),
 	})

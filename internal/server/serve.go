@@ -79,7 +79,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	dbs := &Databases{
-		Settings: lakebaseSettings, Auth: authenticator, Version: opt.Version, MaxBody: maxBody, Log: opt.Log,
+		Settings: lakebaseSettings, Auth: authenticator, Version: opt.Version, Log: opt.Log,
 	}
 	if opt.PostgresURL != "" {
 		dbs.URL = func(database string) (string, error) { return withDatabase(opt.PostgresURL, database) }

@@ -47,6 +47,7 @@ func (r *Result) rowsReader(format sqlgen.RowFormat, j *job) func(*pgconn.Result
 				continue
 			}
 			r.Streamed = true
+			r.Row.Before += int64(len(body))
 			if r.failed = j.sink(body); r.failed != nil {
 				j.cancel() // nobody wants the rest
 				return
@@ -70,6 +71,8 @@ func encoderOf(format sqlgen.RowFormat, columns []pgconn.FieldDescription) (rowt
 		return rowtext.NewCSV(fields), true
 	case sqlgen.NDJSONRows:
 		return rowtext.NewNDJSON(fields)
+	case sqlgen.RenderedJSON, sqlgen.RenderedNDJSON:
+		return rowtext.Rendered{Lines: format == sqlgen.RenderedNDJSON}, true
 	case sqlgen.JSONRows, sqlgen.NoRows:
 	}
 	return rowtext.NewJSON(fields)
@@ -83,5 +86,8 @@ func (r *Result) readSettings(rr *pgconn.ResultReader) {
 			r.Row.Headers = append([]byte(nil), v[0]...)
 		}
 		r.Row.Status = string(v[1])
+		if len(v) > 2 {
+			r.Row.Inserted = number(v[2])
+		}
 	}
 }

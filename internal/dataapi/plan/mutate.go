@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 
+	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -28,6 +30,9 @@ func (p *planner) mutate(a request.MutateRelation) (Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, streamed := p.req.Payload.(request.RowsPayload); streamed && h.Media.Kind == media.Plan {
+		return nil, payload.ErrWhole
+	}
 	if p.req.Prefer.Return != request.Representation {
 		h.Handler = schema.Handler{}
 	}
@@ -40,6 +45,7 @@ func (p *planner) write(m request.Mutation, rel *schema.Relation, tree *Node) (W
 		where     = p.rootFilters(rel.Ident)
 		defaults  = p.req.Prefer.Missing == request.MissingDefault
 		body      []byte
+		rows      *payload.Rows
 	)
 	if r := p.req.Prefer.Return; r == request.Representation || r == request.HeadersOnly {
 		returning = neededColumns(tree, rel.PrimaryKey)
@@ -59,8 +65,12 @@ func (p *planner) write(m request.Mutation, rel *schema.Relation, tree *Node) (W
 		}
 		columns[i] = f
 	}
-	if j, ok := p.req.Payload.(request.JSONPayload); ok {
-		body = j.Raw
+	switch given := p.req.Payload.(type) {
+	case request.JSONPayload:
+		body = given.Raw
+	case request.RowsPayload:
+		rows = given.Rows
+	case request.FormPayload, request.RawPayload: // of routines
 	}
 	switch m {
 	case request.Insert:
@@ -69,10 +79,9 @@ func (p *planner) write(m request.Mutation, rel *schema.Relation, tree *Node) (W
 			on = p.req.Query.OnConflict
 		}
 		return &Insert{
-			Into: rel.Ident, Columns: columns, Body: body, Resolution: p.req.Prefer.Resolution, ConflictOn: on,
+			Into: rel.Ident, Columns: columns, Body: body, Rows: rows, Resolution: p.req.Prefer.Resolution, ConflictOn: on,
 			Returning: returning, PrimaryKey: rel.PrimaryKey, ApplyDefaults: defaults,
 			Copyable: returning == nil && !defaults && p.req.Prefer.Resolution == request.NoResolution && p.copyable(rel, columns),
-			Checked:  p.req.Query.Columns == nil,
 		}, nil
 	case request.Upsert:
 		return &Insert{

@@ -4,6 +4,7 @@ package plan
 
 import (
 	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -82,6 +83,7 @@ type (
 		Into          schema.Ident
 		Columns       []Field
 		Body          []byte
+		Rows          *payload.Rows      // in place of the body, where it is read as it arrives
 		Resolution    request.Resolution // what to do on conflict; NoResolution for an error
 		ConflictOn    []string
 		Where         []Logic // of a PUT: what the row must satisfy
@@ -90,7 +92,6 @@ type (
 		ApplyDefaults bool
 		// Copyable is set where COPY does what the INSERT does, and nothing of the rows is asked for.
 		Copyable bool
-		Checked  bool // whether the payload is known to be valid JSON
 	}
 	// Update sets the payload's columns.
 	Update struct {

@@ -44,7 +44,7 @@ type template struct {
 
 // Prepare prepares a request.
 func (c *Cache) Prepare(in request.Input, opt request.Options) (*Work, error) {
-	if c.sql.CopyFrom > 0 && len(in.Body) >= c.sql.CopyFrom {
+	if in.Stream != nil {
 		return c.alone(in, opt)
 	}
 	s, ok := c.pool.Get().(*request.Shape)

@@ -82,7 +82,7 @@ var (
 )
 
 func newCache() *prepared.Cache {
-	return prepared.New(library(), planOptions, sqlgen.Options{MaxRows: planOptions.MaxRows, CopyFrom: 64})
+	return prepared.New(library(), planOptions, sqlgen.Options{MaxRows: planOptions.MaxRows})
 }
 
 // outcome is all that comes of a request: what goes to the database, and what the answer is made with.

@@ -21,6 +21,7 @@ type Header = fault.Header
 type Reply struct {
 	Status  int
 	Headers []Header
+	Before  int64 // bytes of the body that are kept elsewhere and go before Body
 	Body    []byte
 }
 
@@ -29,7 +30,7 @@ func (r *Reply) add(name, value string) {
 }
 
 // length states the body's length; where a HEAD is answered, none is stated.
-func (r *Reply) length() { r.add("Content-Length", strconv.Itoa(len(r.Body))) }
+func (r *Reply) length() { r.add("Content-Length", strconv.FormatInt(r.Before+int64(len(r.Body)), 10)) }
 
 // Has tells whether a header is there.
 func (r *Reply) Has(name string) bool {
@@ -106,7 +107,7 @@ func read(p *plan.Read, req *request.Request, row *sqlgen.Row, base string) *Rep
 	case r.Status == int(fault.RangeUnsatisfiable):
 		r.Body = outOfBounds(req.Range, row)
 	case !p.HeadersOnly:
-		r.Body = row.Body
+		r.Before, r.Body = row.Before, row.Body
 	}
 	r.add("Content-Range", contentRange)
 	r.add("Content-Location", contentLocation(p, req, base))
@@ -155,7 +156,7 @@ func mutate(p *plan.Mutate, req *request.Request, row *sqlgen.Row, base string) 
 	r := &Reply{}
 	full := req.Prefer.Return == request.Representation
 	if full {
-		r.Body = row.Body
+		r.Before, r.Body = row.Before, row.Body
 	}
 	var total *int64
 	if req.Prefer.Count == request.Exact || req.Prefer.Count == request.Estimated {

@@ -8,7 +8,7 @@ import (
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
-// Parse reads what the client asks for.
+// Parse reads what the client asks for. A stream that has to be held as a whole is refused with payload.ErrWhole.
 func Parse(in Input, opt Options) (*Request, error) {
 	h, err := readHead(in, opt)
 	if err != nil {
@@ -18,7 +18,7 @@ func Parse(in Input, opt Options) (*Request, error) {
 	if err := r.readQuery(in); err != nil {
 		return nil, err
 	}
-	c, err := readContent(in.Body, r.Content, r.Action, r.Query.Columns)
+	c, err := r.content(in, opt)
 	if err != nil {
 		return nil, err
 	}

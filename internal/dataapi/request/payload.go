@@ -1,11 +1,12 @@
 package request
 
 import (
-	"bytes"
+	"io"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
@@ -13,6 +14,33 @@ import (
 type content struct {
 	payload Payload
 	columns []string
+}
+
+func (r *Request) content(in Input, opt Options) (content, error) {
+	if in.Stream == nil {
+		return readContent(in.Body, r.Content, r.Action, r.Query.Columns)
+	}
+	rows, err := openRows(in.Stream, r.Content, r.Action, r.Query.Columns, opt.MaxRow)
+	if err != nil {
+		return content{}, err
+	}
+	return content{RowsPayload{rows}, rows.Columns}, nil
+}
+
+// openRows begins to read a body whose rows are to be inserted. All others have to be held.
+func openRows(in io.Reader, t media.Type, a Action, columns []string, maxRow int) (*payload.Rows, error) {
+	if m, ok := a.(MutateRelation); !ok || m.Mutation != Insert {
+		return nil, payload.ErrWhole
+	}
+	switch t.Kind { //nolint:exhaustive // the others have no rows
+	case media.JSON:
+		return payload.OpenJSON(in, columns, maxRow)
+	case media.NDJSON:
+		return payload.OpenJSON(payload.NewLines(in), columns, maxRow)
+	case media.CSV:
+		return payload.OpenCSV(in, maxRow)
+	}
+	return nil, payload.ErrWhole
 }
 
 // readContent reads the body as what its type says it is. Where the client names the columns, JSON isn't looked into.
@@ -43,7 +71,7 @@ func relationContent(body []byte, t media.Type, columns []string) (content, erro
 	case media.JSON:
 		return jsonContent(body, columns)
 	case media.NDJSON:
-		return jsonContent(linesToArray(body), columns)
+		return jsonContent(payload.FromLines(body), columns)
 	case media.CSV:
 		return csvContent(body)
 	case media.URLEncoded:
@@ -65,7 +93,7 @@ func routineContent(body []byte, t media.Type, columns []string) (content, error
 		}
 		return jsonContent(body, columns)
 	case media.NDJSON:
-		return jsonContent(linesToArray(body), columns)
+		return jsonContent(payload.FromLines(body), columns)
 	case media.CSV:
 		return csvContent(body)
 	case media.URLEncoded:
@@ -84,33 +112,22 @@ func jsonContent(body []byte, columns []string) (content, error) {
 	if columns != nil {
 		return content{JSONPayload{Raw: body}, columns}, nil
 	}
-	keys, shape := jsonKeys(body)
+	keys, shape := payload.Keys(body)
 	switch shape {
-	case jsonRows:
+	case payload.Objects:
 		return content{JSONPayload{Raw: body}, keys}, nil
-	case jsonNothing:
+	case payload.Nothing:
 		return noRows(), nil
-	case jsonMixed:
+	case payload.Mixed:
 		return content{}, invalidBody("All object keys must match")
-	case jsonInvalid:
+	case payload.Invalid:
 	}
 	return content{}, invalidBody("Empty or invalid json")
 }
 
-// linesToArray makes an array of a JSON value a line. What isn't one, the array's reader finds out.
-func linesToArray(body []byte) []byte {
-	out := make([]byte, 0, len(body)+2)
-	out = append(out, '[')
-	for line := range bytes.Lines(body) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(out, line...)
-	}
-	return append(out, ']')
+func csvContent(body []byte) (content, error) {
+	objects, columns, err := payload.FromCSV(body)
+	return content{JSONPayload{Raw: objects}, columns}, err
 }
 
 func noRows() content { return content{payload: JSONPayload{Raw: []byte("[]")}} }
@@ -156,9 +173,9 @@ func paramsObject(params []Param) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSONString(b, name)
+		b = payload.AppendString(b, name)
 		b = append(b, ':')
-		b = appendJSONString(b, last[name])
+		b = payload.AppendString(b, last[name])
 	}
 	return append(b, '}')
 }

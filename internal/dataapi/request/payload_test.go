@@ -1,9 +1,6 @@
 package request
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,118 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/fault"
 )
-
-func TestJSONKeys(t *testing.T) {
-	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
-	for _, c := range []struct {
-		doc   string
-		keys  []string
-		shape jsonShape
-	}{
-		{`{}`, []string{}, jsonRows},
-		{` {"b":1, "a":{"c":[1,{}]}} `, []string{"a", "b"}, jsonRows},
-		{`[{"a":1},{"a":2}]`, []string{"a"}, jsonRows},
-		{`[{"a":1,"b":2},{"b":1,"a":2},{"a":1,"b":2}]`, []string{"a", "b"}, jsonRows},
-		{`[{"\u0061":1},{"a":2}]`, []string{"a"}, jsonRows},
-		{`[{"a":1,"a":2},{"a":1}]`, []string{"a"}, jsonRows},
-		{`[{"a":1},{"a":1,"a":2}]`, []string{"a"}, jsonRows},
-		{`[{},{}]`, []string{}, jsonRows},
-		{`{"é\n\ud83d\ude00\/":1}`, []string{"é\n😀/"}, jsonRows},
-		{`{"":1}`, []string{""}, jsonRows},
-
-		{`[]`, nil, jsonNothing},
-		{` [ ] `, nil, jsonNothing},
-		{`null`, nil, jsonNothing},
-		{`"x"`, nil, jsonNothing},
-		{`-1.5e+3`, nil, jsonNothing},
-		{`true`, nil, jsonNothing},
-		{`false`, nil, jsonNothing},
-
-		{`[1]`, nil, jsonMixed},
-		{`[[]]`, nil, jsonMixed},
-		{`[{"a":1},1]`, nil, jsonMixed},
-		{`[1,{"a":1}]`, nil, jsonMixed},
-		{`[{"a":1},{"b":1}]`, nil, jsonMixed},
-		{`[{"a":1},{}]`, nil, jsonMixed},
-		{`[{},{"a":1}]`, nil, jsonMixed},
-		{`[{"a":1},{"a":1,"b":2}]`, nil, jsonMixed},
-		{`[{"a":1,"b":2},{"a":1}]`, nil, jsonMixed},
-		{`[{"a":1,"b":2},{"a":1,"c":2},{"a":1,"b":2}]`, nil, jsonMixed},
-		{`[{"a":1,"b":2},{"b":1,"b":2}]`, nil, jsonMixed},
-
-		{``, nil, jsonInvalid},
-		{` `, nil, jsonInvalid},
-		{`}{ x = 2`, nil, jsonInvalid},
-		{`{"a":1`, nil, jsonInvalid},
-		{`{"a":1,}`, nil, jsonInvalid},
-		{`{"a" 1}`, nil, jsonInvalid},
-		{`{a:1}`, nil, jsonInvalid},
-		{`[1,]`, nil, jsonInvalid},
-		{`[1,{"a":}]`, nil, jsonInvalid},
-		{`[{"a":1},1`, nil, jsonInvalid},
-		{`{} {}`, nil, jsonInvalid},
-		{`01`, nil, jsonInvalid},
-		{`1.`, nil, jsonInvalid},
-		{`.5`, nil, jsonInvalid},
-		{`1e`, nil, jsonInvalid},
-		{`-`, nil, jsonInvalid},
-		{`+1`, nil, jsonInvalid},
-		{`nul`, nil, jsonInvalid},
-		{`"a`, nil, jsonInvalid},
-		{`"\x"`, nil, jsonInvalid},
-		{`"\`, nil, jsonInvalid},
-		{`"\u12g4"`, nil, jsonInvalid},
-		{`"\ud83d"`, nil, jsonInvalid},
-		{`"\ude00\ud83d"`, nil, jsonInvalid},
-		{"\"\n\"", nil, jsonInvalid},
-		{"\"\xff\"", nil, jsonInvalid},
-		{"{}\x00", nil, jsonInvalid},
-		{deep(maxJSONDepth), nil, jsonMixed},
-		{deep(maxJSONDepth + 1), nil, jsonInvalid},
-		{deep(3_000_000), nil, jsonInvalid},
-	} {
-		keys, shape := jsonKeys([]byte(c.doc))
-		if shape != c.shape || !cmp.Equal(keys, c.keys) {
-			t.Errorf("%.60q: got %q, %d, want %q, %d", c.doc, keys, shape, c.keys, c.shape)
-		}
-	}
-}
-
-// naiveKeys is jsonKeys by way of a whole document.
-func naiveKeys(doc []byte) ([]string, jsonShape) {
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.UseNumber()
-	var v any
-	if !json.Valid(doc) || d.Decode(&v) != nil {
-		return nil, jsonInvalid
-	}
-	rows, ok := v.([]any)
-	if !ok {
-		rows = []any{v}
-		if _, ok := v.(map[string]any); !ok {
-			return nil, jsonNothing
-		}
-	}
-	var keys []string
-	for i, row := range rows {
-		object, ok := row.(map[string]any)
-		if !ok {
-			return nil, jsonMixed
-		}
-		has := slices.AppendSeq([]string{}, maps.Keys(object))
-		slices.Sort(has)
-		if i > 0 && !slices.Equal(keys, has) {
-			return nil, jsonMixed
-		}
-		keys = has
-	}
-	if len(rows) == 0 {
-		return nil, jsonNothing
-	}
-	return keys, jsonRows
-}
 
 func FuzzPayload(f *testing.F) {
 	for _, s := range []string{
@@ -133,16 +21,6 @@ func FuzzPayload(f *testing.F) {
 	}
 	relation, routine := MutateRelation{}, CallRoutine{}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		keys, shape := jsonKeys(body)
-		wantKeys, wantShape := naiveKeys(body)
-		lenient := shape == jsonInvalid // encoding/json lets some characters through that are none
-		if !lenient && (shape != wantShape || !slices.Equal(keys, wantKeys)) {
-			t.Errorf("%q: got %q, %d, want %q, %d", body, keys, shape, wantKeys, wantShape)
-		}
-		if lenient && wantShape != jsonInvalid && !strings.ContainsAny(string(body), "\\\ufffd") && json.Valid(body) &&
-			bytes.Equal(body, bytes.ToValidUTF8(body, nil)) {
-			t.Errorf("%q is valid", body)
-		}
 		for _, kind := range []media.Kind{media.JSON, media.CSV, media.URLEncoded} {
 			for _, action := range []Action{relation, routine} {
 				c, err := readContent(body, media.Of(kind), action, nil)
@@ -165,8 +43,8 @@ func checkContent(t *testing.T, body []byte, kind media.Kind, c content, err err
 		if kind == media.JSON && len(body) == 0 {
 			return
 		}
-		keys, shape := naiveKeys(p.Raw)
-		if shape != jsonRows && shape != jsonNothing || !slices.Equal(keys, c.columns) {
+		keys, shape := payload.Keys(p.Raw)
+		if shape != payload.Objects && shape != payload.Nothing || !slices.Equal(keys, c.columns) {
 			t.Errorf("%q as %v became %q (%d) with columns %q", body, kind, p.Raw, shape, c.columns)
 		}
 	case FormPayload:
@@ -253,18 +131,6 @@ func TestPayload(t *testing.T) {
 		}
 		if len(c.columns) != len(r.Columns) || !slices.Equal(c.columns, r.Columns) {
 			t.Errorf("%s: columns %q, want %q", name, r.Columns, c.columns)
-		}
-	}
-}
-
-func BenchmarkJSONKeys(b *testing.B) {
-	doc := []byte("[" + strings.Repeat(`{"id": 17, "name": "Ada Lovelace", "tags": ["a", "b"], "note": "plain \"quoted\" text"},`, 9999) +
-		`{"id": 17, "name": "Ada Lovelace", "tags": [], "note": null}]`)
-	b.SetBytes(int64(len(doc)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, shape := jsonKeys(doc); shape != jsonRows {
-			b.Fatal(shape)
 		}
 	}
 }

@@ -2,7 +2,12 @@
 // looked up. It knows neither the database's schema nor SQL.
 package request
 
-import "github.com/tarn-data/tarn/internal/dataapi/media"
+import (
+	"io"
+
+	"github.com/tarn-data/tarn/internal/dataapi/media"
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
+)
 
 // Input is an HTTP request as far as this package needs it. Header has canonical names.
 type Input struct {
@@ -12,6 +17,7 @@ type Input struct {
 	Query  string // raw
 	Header map[string][]string
 	Body   []byte
+	Stream io.Reader // the body in place of Body, where it is too large to be held if it needn't be; else nil
 }
 
 // Options are the settings that decide how a request is read.
@@ -20,6 +26,7 @@ type Options struct {
 	TxAllowOverride bool     // whether Prefer: tx= is heard
 	OpenAPIDisabled bool
 	RootSpec        string // routine that answers at the root, if any
+	MaxRow          int    // bytes that a row of a body has at most which isn't held
 }
 
 // Request is what the client asked for.
@@ -113,6 +120,8 @@ type Payload interface{ payload() }
 type (
 	// JSONPayload is an object or array of objects, or what a client who names the columns says is one.
 	JSONPayload struct{ Raw []byte }
+	// RowsPayload is rows to insert, which are read as they arrive.
+	RowsPayload struct{ Rows *payload.Rows }
 	// FormPayload is a decoded form, for a routine.
 	FormPayload struct{ Params []Param }
 	// RawPayload is bytes for a routine's single unnamed parameter.
@@ -120,6 +129,7 @@ type (
 )
 
 func (JSONPayload) payload() {}
+func (RowsPayload) payload() {}
 func (FormPayload) payload() {}
 func (RawPayload) payload()  {}
 

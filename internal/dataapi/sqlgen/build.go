@@ -1,7 +1,6 @@
 package sqlgen
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,8 @@ const (
 	noLocation = "NULL::text"
 	noInserted = "NULL::int"
 	pageCount  = "pg_catalog.count(_postgrest_t)"
+
+	insertedRows = "NULLIF(current_setting('pgrst.inserted', true), '')::int"
 
 	guc = "NULLIF(current_setting('response.headers', true), ''), NULLIF(current_setting('response.status', true), '')"
 )
@@ -52,6 +53,9 @@ func buildRows(p *plan.Read) *Query {
 // ResponseSettings is a statement that returns what a request's SQL has set of its response: headers and status.
 func ResponseSettings() Statement { return Statement{SQL: "SELECT " + guc} }
 
+// WriteSettings is a statement that returns how many rows an upsert has inserted, too.
+func WriteSettings() Statement { return Statement{SQL: "SELECT " + guc + ", " + insertedRows} }
+
 func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	if p.Rows && !opt.Whole {
 		return buildRows(p)
@@ -77,28 +81,16 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	return q
 }
 
-// buildCopy renders the insert of a large payload, if it can be copied.
-func buildCopy(p *plan.Mutate, opt Options) *Query {
-	i, ok := p.Write.(*plan.Insert)
-	if !ok || !i.Copyable || opt.CopyFrom == 0 || len(i.Body) < opt.CopyFrom || isObject(i.Body) {
-		return nil
+func buildMutate(p *plan.Mutate, prefer request.Prefer) *Query {
+	insert, inserts := p.Write.(*plan.Insert)
+	if inserts && insert.Rows != nil {
+		return buildLoad(p, insert, prefer)
 	}
-	if !i.Checked && !json.Valid(i.Body) {
-		return nil // the INSERT says so
-	}
-	w := &writer{}
-	w.raw("COPY ")
-	w.qualified(i.Into)
-	w.raw("(")
-	list(w, ", ", i.Columns, func(f plan.Field) { w.ident(f.Name) })
-	w.raw(") FROM STDIN")
-	return &Query{Copy: &Copy{SQL: w.statement().SQL, Columns: i.Columns, Body: i.Body}}
+	return buildWrite(p, prefer)
 }
 
-func buildMutate(p *plan.Mutate, prefer request.Prefer, opt Options) *Query {
-	if q := buildCopy(p, opt); q != nil {
-		return q
-	}
+// buildWrite renders a statement that writes and returns a Row.
+func buildWrite(p *plan.Mutate, prefer request.Prefer) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	explained := w.explain(p.Media)
 	w.raw("WITH ", plan.SourceName, " AS (")
@@ -114,7 +106,7 @@ func buildMutate(p *plan.Mutate, prefer request.Prefer, opt Options) *Query {
 	w.render(p.Handler, nil)
 	w.raw(", ", guc, ", ")
 	if inserts && (len(insert.Where) > 0 || insert.Resolution == request.MergeDuplicates) {
-		w.raw("NULLIF(current_setting('pgrst.inserted', true), '')::int")
+		w.raw(insertedRows)
 	} else {
 		w.raw(noInserted)
 	}
@@ -202,8 +194,7 @@ func (w *writer) render(h schema.Handler, routine *schema.Routine) {
 	case schema.HandleCSV:
 		w.csv()
 	case schema.HandleNDJSON:
-		// Only white space can be a line break in JSON.
-		w.raw("COALESCE(string_agg(translate(to_json(", row, ")::text, E'\\n\\r', '  ') || E'\\n', ''), '')")
+		w.raw("COALESCE(string_agg(", oneLine("to_json("+row+")"), " || E'\\n', ''), '')")
 	case schema.HandleCustom:
 		w.custom(h, routine)
 	}

@@ -4,6 +4,7 @@
 package sqlgen
 
 import (
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
 	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
@@ -27,7 +28,7 @@ type Arg struct {
 type Query struct {
 	Main          Statement
 	Columns       Columns
-	Copy          *Copy      // in place of Main
+	Load          *Load      // what comes before Main, or in its place, with the rows of a large payload
 	Rows          RowFormat  // Main's rows are those of the answer, to be rendered in this format, and no Row
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
@@ -38,11 +39,13 @@ type Query struct {
 	Settings      []schema.Setting // likewise
 }
 
-// Copy is a COPY and the JSON array that it is to be given as rows.
-type Copy struct {
-	SQL     string
-	Columns []plan.Field
-	Body    []byte
+// Load is a COPY and the text that it is to be given.
+type Load struct {
+	// Create makes the table that rows are copied to, from which Main inserts them. It is empty where rows are copied to
+	// where they belong at once, and there is no Main.
+	Create string
+	Copy   string
+	Text   *payload.Text
 }
 
 // RowFormat is what rows are rendered as outside of the database.
@@ -54,6 +57,8 @@ const (
 	JSONRows
 	CSVRows
 	NDJSONRows
+	RenderedJSON   // each row is one value, its JSON
+	RenderedNDJSON // likewise, and in one line
 )
 
 // Row is what Main returns, one row in all.
@@ -65,6 +70,7 @@ type Row struct {
 	Status   string // the response.status setting; empty when not set
 	Location []byte // JSON array of pairs of column and filter; nil for none
 	Inserted *int64 // rows that an upsert inserted
+	Before   int64  // bytes of the body that went elsewhere, before Body
 }
 
 // Columns are the places of a Row's values in what Main returns. A place of -1 is of none. The body is wanted in binary,
@@ -82,9 +88,7 @@ func writtenColumns() Columns {
 // Options are the settings that decide how SQL is made.
 type Options struct {
 	MaxRows int64
-	// CopyFrom is how many bytes a payload has at least that is copied and not inserted; 0 for never.
-	CopyFrom int
-	Whole    bool // the database renders the answer as a whole, even where its rows would do
+	Whole   bool // the database renders the answer as a whole, even where its rows would do
 }
 
 // Build renders a plan. Plans that need no statement have none.
@@ -93,7 +97,7 @@ func Build(p plan.Plan, prefer request.Prefer, opt Options) (*Query, error) {
 	case *plan.Read:
 		return buildRead(p, prefer, opt), nil
 	case *plan.Mutate:
-		return buildMutate(p, prefer, opt), nil
+		return buildMutate(p, prefer), nil
 	case *plan.Call:
 		return buildCall(p, prefer, opt), nil
 	case *plan.Inspect, *plan.Info:

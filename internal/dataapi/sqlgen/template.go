@@ -37,7 +37,7 @@ const (
 func NewTemplate(q *Query, values int, opt Options) (*Template, bool) {
 	t := &Template{query: *q, maxRows: opt.MaxRows}
 	var ok bool
-	if q.Copy != nil || request.HasPlaceholder(q.Main.SQL) {
+	if q.Load != nil || request.HasPlaceholder(q.Main.SQL) {
 		return nil, false
 	}
 	if t.main, ok = origins(q.Main.Args, values); !ok {

@@ -40,7 +40,12 @@ func (w *writer) insert(i *plan.Insert) {
 	}
 	w.raw(" SELECT ")
 	list(w, ", ", i.Columns, func(f plan.Field) { w.column(schema.Ident{Name: bodyAlias}, f.Name) })
-	w.body(i.Body, i.Columns, false, i.ApplyDefaults)
+	if i.Rows != nil {
+		w.raw(" FROM ", loadTable, " pgrst_payload, ")
+		w.bodyRows(i.Columns, true, false, i.ApplyDefaults)
+	} else {
+		w.body(i.Body, i.Columns, false, i.ApplyDefaults)
+	}
 	// Every row that passes is counted as inserted, until the conflict says otherwise.
 	counted := len(i.Where) > 0 || i.Resolution == request.MergeDuplicates
 	if counted {
@@ -121,19 +126,22 @@ func (w *writer) returning(of schema.Ident, columns []string) {
 
 // body writes a FROM clause of the payload's rows with typed columns. The payload is one parameter.
 func (w *writer) body(payload []byte, fields []plan.Field, one, defaults bool) {
-	object := isObject(payload)
 	oid := uint32(oidJSON)
-	prefix := "json"
 	if defaults {
-		oid, prefix = oidJSONB, "jsonb"
+		oid = oidJSONB
 	}
 	w.raw(" FROM (SELECT ")
 	w.param(Arg{OID: oid, Value: payload})
 	w.raw(" AS json_data) pgrst_payload, ")
-	source := "pgrst_payload.json_data"
+	w.bodyRows(fields, isObject(payload), one, defaults)
+}
+
+// bodyRows writes what makes rows of a payload that is an object, or an array of them.
+func (w *writer) bodyRows(fields []plan.Field, object, one, defaults bool) {
+	prefix, source := "json", "pgrst_payload.json_data"
 	if defaults {
 		w.defaults(fields, object)
-		source = "pgrst_json_defs.val"
+		prefix, source = "jsonb", "pgrst_json_defs.val"
 	}
 	w.raw("LATERAL (SELECT ")
 	list(w, ", ", fields, func(f plan.Field) {

@@ -1,29 +1,36 @@
-package request
+package payload
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// maxJSONDepth bounds how deep a payload may be nested.
-const maxJSONDepth = 10_000
+// maxDepth bounds how deep a payload may be nested.
+const maxDepth = 10_000
 
-// jsonScanner validates JSON without building anything of it. Its methods accept what they are named for and answer
-// whether it is there. The document is known to be UTF-8.
-type jsonScanner struct {
-	doc []byte
-	pos int
+// scanner validates JSON without building anything of it. Its methods accept what they are named for and answer
+// whether it is there. The document is known to be UTF-8, or is looked at for that by others.
+type scanner struct {
+	doc   []byte
+	pos   int
+	short bool // whether the end of the document was met, so that more of it might be valid
+	nul   bool // whether a string has the character that no text of PostgreSQL has
 }
 
+// span is a part of the document. The zero span is of none.
+type span struct{ from, to int }
+
 // next is the next byte; 0, which is never valid, at the end.
-func (s *jsonScanner) next() byte {
+func (s *scanner) next() byte {
 	if s.pos < len(s.doc) {
 		return s.doc[s.pos]
 	}
+	s.short = true
 	return 0
 }
 
-func (s *jsonScanner) space() {
+func (s *scanner) space() {
 	for s.pos < len(s.doc) {
 		switch s.doc[s.pos] {
 		case ' ', '\n', '\r', '\t':
@@ -35,7 +42,7 @@ func (s *jsonScanner) space() {
 }
 
 // char accepts a character with space around it.
-func (s *jsonScanner) char(c byte) bool {
+func (s *scanner) char(c byte) bool {
 	s.space()
 	if s.next() != c {
 		return false
@@ -45,7 +52,7 @@ func (s *jsonScanner) char(c byte) bool {
 	return true
 }
 
-func (s *jsonScanner) value(depth int) bool {
+func (s *scanner) value(depth int) bool {
 	switch c := s.next(); c {
 	case '{':
 		return s.object(depth, nil)
@@ -64,21 +71,26 @@ func (s *jsonScanner) value(depth int) bool {
 	return s.number()
 }
 
-// object hands the keys, as they are written between their quotes, to key unless it is nil.
-func (s *jsonScanner) object(depth int, key func(raw []byte)) bool {
-	if depth >= maxJSONDepth || !s.char('{') {
+// object hands the keys, as they are written between their quotes, and the places of their values to field, unless it is
+// nil.
+func (s *scanner) object(depth int, field func(key []byte, value span)) bool {
+	if depth >= maxDepth || !s.char('{') {
 		return false
 	}
 	if s.char('}') {
 		return true
 	}
 	for {
-		raw, ok := s.quoted()
-		if !ok || !s.char(':') || !s.value(depth+1) {
+		key, ok := s.quoted()
+		if !ok || !s.char(':') {
 			return false
 		}
-		if key != nil {
-			key(raw)
+		from := s.pos
+		if !s.value(depth + 1) {
+			return false
+		}
+		if field != nil {
+			field(key, span{from, s.pos})
 		}
 		if !s.char(',') {
 			return s.char('}')
@@ -86,8 +98,8 @@ func (s *jsonScanner) object(depth int, key func(raw []byte)) bool {
 	}
 }
 
-func (s *jsonScanner) array(depth int) bool {
-	if depth >= maxJSONDepth || !s.char('[') {
+func (s *scanner) array(depth int) bool {
+	if depth >= maxDepth || !s.char('[') {
 		return false
 	}
 	if s.char(']') {
@@ -103,15 +115,17 @@ func (s *jsonScanner) array(depth int) bool {
 	}
 }
 
-func (s *jsonScanner) word(w string) bool {
-	if len(s.doc)-s.pos < len(w) || string(s.doc[s.pos:s.pos+len(w)]) != w {
+func (s *scanner) word(w string) bool {
+	rest := s.doc[s.pos:]
+	if len(rest) < len(w) {
+		s.short = string(rest) == w[:len(rest)]
 		return false
 	}
 	s.pos += len(w)
-	return true
+	return string(rest[:len(w)]) == w
 }
 
-func (s *jsonScanner) number() bool {
+func (s *scanner) number() bool {
 	if s.next() == '-' {
 		s.pos++
 	}
@@ -136,7 +150,7 @@ func (s *jsonScanner) number() bool {
 	return s.digits()
 }
 
-func (s *jsonScanner) digits() bool {
+func (s *scanner) digits() bool {
 	start := s.pos
 	for c := s.next(); c >= '0' && c <= '9'; c = s.next() {
 		s.pos++
@@ -145,7 +159,7 @@ func (s *jsonScanner) digits() bool {
 }
 
 // quoted accepts a string and returns what is between its quotes.
-func (s *jsonScanner) quoted() ([]byte, bool) {
+func (s *scanner) quoted() ([]byte, bool) {
 	if s.next() != '"' {
 		return nil, false
 	}
@@ -162,14 +176,20 @@ func (s *jsonScanner) quoted() ([]byte, bool) {
 		if c != '\\' {
 			return nil, false
 		}
-		_, n := unescape(rest[i:])
+		r, n := unescape(rest[i:])
 		if n == 0 {
+			s.short = len(rest)-i < longestEscape
 			return nil, false
 		}
+		s.nul = s.nul || r == 0
 		i += n - 1
 	}
+	s.short = true
 	return nil, false
 }
+
+// longestEscape is how long an escape can be: two of them that are one character.
+const longestEscape = 12
 
 // unescape reads the escape that b starts with, and how long it is: 0 for one that isn't valid.
 func unescape(b []byte) (rune, int) {
@@ -217,39 +237,41 @@ func codeUnit(b []byte) rune {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return -1
 	}
+	var r rune
 	for _, c := range b[2:6] {
-		if !isHex(c) {
+		r <<= 4
+		switch {
+		case c >= '0' && c <= '9':
+			r |= rune(c - '0')
+		case c >= 'a' && c <= 'f':
+			r |= rune(c-'a') + 10
+		case c >= 'A' && c <= 'F':
+			r |= rune(c-'A') + 10
+		default:
 			return -1
 		}
 	}
-	return rune(unhex(b[2]))<<12 | rune(unhex(b[3]))<<8 | rune(unhex(b[4]))<<4 | rune(unhex(b[5]))
+	return r
 }
 
 // unquote is the text of a valid string.
-func unquote(raw []byte) string {
-	var b []byte
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\\' {
-			if b != nil {
-				b = append(b, raw[i])
-			}
-			continue
-		}
-		if b == nil {
-			b = append(make([]byte, 0, len(raw)), raw[:i]...)
+func unquote(raw []byte) string { return string(appendUnquoted(nil, raw)) }
+
+// appendUnquoted writes the text of a valid string.
+func appendUnquoted(dst, raw []byte) []byte {
+	for {
+		i := bytes.IndexByte(raw, '\\')
+		if i < 0 {
+			return append(dst, raw...)
 		}
 		r, n := unescape(raw[i:])
-		b = utf8.AppendRune(b, r)
-		i += n - 1
+		dst = utf8.AppendRune(append(dst, raw[:i]...), r)
+		raw = raw[i+n:]
 	}
-	if b == nil {
-		return string(raw)
-	}
-	return string(b)
 }
 
-// appendJSONString writes a string as JSON.
-func appendJSONString(b []byte, s string) []byte {
+// AppendString writes a string as JSON.
+func AppendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	for i := range len(s) {

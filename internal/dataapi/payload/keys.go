@@ -1,4 +1,4 @@
-package request
+package payload
 
 import (
 	"bytes"
@@ -6,30 +6,31 @@ import (
 	"unicode/utf8"
 )
 
-// jsonShape is what a JSON document is as a payload.
-type jsonShape uint8
+// Shape is what a JSON document is as a payload.
+type Shape uint8
 
+// The shapes.
 const (
-	jsonInvalid jsonShape = iota
-	jsonRows              // an object, or an array of objects with the same keys
-	jsonNothing           // an empty array, or a value that isn't made of rows
-	jsonMixed             // an array of anything else
+	Invalid Shape = iota
+	Objects       // an object, or an array of objects with the same keys
+	Nothing       // an empty array, or a value that isn't made of rows
+	Mixed         // an array of anything else
 )
 
-// jsonKeys validates a JSON document and finds the keys of its rows, sorted, without building it.
-func jsonKeys(doc []byte) ([]string, jsonShape) {
+// Keys validates a JSON document and finds the keys of its rows, sorted, without building it.
+func Keys(doc []byte) ([]string, Shape) {
 	if !utf8.Valid(doc) {
-		return nil, jsonInvalid
+		return nil, Invalid
 	}
-	s := jsonScanner{doc: doc}
+	s := scanner{doc: doc}
 	s.space()
 	var k keySet
 	shape := k.scan(&s)
 	s.space()
 	switch {
 	case s.pos < len(doc):
-		return nil, jsonInvalid
-	case shape != jsonRows:
+		return nil, Invalid
+	case shape != Objects:
 		return nil, shape
 	}
 	return k.sorted(), shape
@@ -49,41 +50,41 @@ type keySet struct {
 	bySet   bool // whether the row is compared by the set
 }
 
-func (k *keySet) scan(s *jsonScanner) jsonShape {
-	ok, shape := false, jsonNothing
+func (k *keySet) scan(s *scanner) Shape {
+	ok, shape := false, Nothing
 	switch s.next() {
 	case '{':
-		ok, shape = s.object(0, k.addFirst), jsonRows
+		ok, shape = s.object(0, k.addFirst), Objects
 	case '[':
 		ok, shape = k.scanArray(s)
 	default:
 		ok = s.value(0)
 	}
 	if !ok {
-		return jsonInvalid
+		return Invalid
 	}
 	return shape
 }
 
 // scanArray goes on to the end of an array that turns out to be mixed, since it may also be invalid.
-func (k *keySet) scanArray(s *jsonScanner) (bool, jsonShape) {
+func (k *keySet) scanArray(s *scanner) (bool, Shape) {
 	s.char('[')
 	if s.char(']') {
-		return true, jsonNothing
+		return true, Nothing
 	}
-	shape := jsonRows
+	shape := Objects
 	add := k.addFirst
 	for {
 		switch {
-		case shape == jsonMixed || s.next() != '{':
-			shape = jsonMixed
+		case shape == Mixed || s.next() != '{':
+			shape = Mixed
 			if !s.value(1) {
 				return false, shape
 			}
 		case !s.object(1, add):
 			return false, shape
 		case k.row > 0 && !k.complete():
-			shape = jsonMixed
+			shape = Mixed
 		}
 		if !s.char(',') {
 			return s.char(']'), shape
@@ -95,7 +96,7 @@ func (k *keySet) scanArray(s *jsonScanner) (bool, jsonShape) {
 	}
 }
 
-func (k *keySet) addFirst(raw []byte) { k.first = append(k.first, raw) }
+func (k *keySet) addFirst(raw []byte, _ span) { k.first = append(k.first, raw) }
 
 func (k *keySet) startRow() {
 	k.row++
@@ -103,7 +104,7 @@ func (k *keySet) startRow() {
 }
 
 // add takes in a key of a later row.
-func (k *keySet) add(raw []byte) {
+func (k *keySet) add(raw []byte, _ span) {
 	if !k.bySet {
 		if k.at < len(k.first) && bytes.Equal(k.first[k.at], raw) {
 			k.at++
