@@ -46,6 +46,7 @@ func TestBulkInsert(t *testing.T) {
 	s.same(t, "4001")
 
 	t.Run("failures leave nothing, and say what an INSERT says", func(t *testing.T) {
+		s.db.Exec(t, "TRUNCATE api.loads, api.expected")
 		for name, c := range map[string]struct {
 			extra  string
 			status int
@@ -66,7 +67,7 @@ func TestBulkInsert(t *testing.T) {
 			}
 			checkError(t, got, c.code)
 		}
-		s.same(t, "4001")
+		s.same(t, "0")
 	})
 	t.Run("columns", func(t *testing.T) {
 		s.db.Exec(t, "TRUNCATE api.loads, api.expected")

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
@@ -32,11 +33,12 @@ type body struct {
 	control *http.ResponseController // nil where the body is small
 	left    int64                    // bytes that may come yet
 
-	head  []byte
-	at    int // how much of the head was read
-	ended bool
-	err   error
-	taken bool // whether what is read isn't kept
+	head    []byte
+	at      int // how much of the head was read
+	ended   bool
+	err     error
+	taken   bool // whether what is read isn't kept
+	hurried bool // whether the end is near in any case
 }
 
 // openBody reads the beginning of a body, and all of it if that is little.
@@ -123,7 +125,9 @@ func (b *body) receive(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	b.patience(idleBody)
+	if !b.hurried {
+		b.patience(idleBody)
+	}
 	n, err := b.from.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		n, err = 0, tooLarge()
@@ -161,13 +165,28 @@ func (b *body) drain(limit int64) {
 	if b == nil {
 		return
 	}
+	b.hurry(limit)
+	_, _ = io.Copy(io.Discard, b)
+}
+
+// check reads the rest of the rows of a body that is refused, for the same reason, and tells what is wrong with them.
+func (b *body) check(rows *payload.Rows, limit int64) error {
+	b.hurry(limit)
+	for rows.Next() { //nolint:revive // there is nothing to do with them
+	}
+	if b.ended {
+		return rows.Err()
+	}
+	return nil
+}
+
+// hurry bounds what of the body is still read, and for how long.
+func (b *body) hurry(limit int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.err != nil {
+	if b.hurried || b.ended {
 		return
 	}
 	b.patience(drainBody)
-	if _, err := io.Copy(io.Discard, io.LimitReader(b.from, limit)); err == nil {
-		b.patience(0)
-	}
+	b.hurried, b.taken, b.left = true, true, min(b.left, limit)
 }

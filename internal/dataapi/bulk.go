@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
 	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
@@ -30,6 +32,12 @@ func (v *visit) load(ctx context.Context, w *prepared.Work) (*exec.Result, error
 	if errors.Is(err, exec.ErrNoTable) {
 		v.body.taken = false
 		return nil, payload.ErrWhole
+	}
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.SeverityUnlocalized == "ERROR" { // and not the end of the connection
+		// What is wrong with the payload itself goes before what the database says of its rows.
+		if bad := v.body.check(p.Write.(*plan.Insert).Rows, v.state.cfg.MaxBody); bad != nil {
+			err = bad
+		}
 	}
 	if unfit, ok := errors.AsType[*payload.UnfitError](err); ok {
 		return nil, v.unfit(ctx, req, p, unfit)
