@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 	"dataapi/payload":  "dataapi/rowtext fault",
 	"dataapi/plan":     "dataapi/media dataapi/payload dataapi/request dataapi/rowtext dataapi/schema fault",
 	"dataapi/sqlgen":   "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan fault",
-	"dataapi/exec":     "dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
+	"dataapi/exec":     "dataapi/payload dataapi/rowtext dataapi/schema dataapi/sqlgen fault pg",
 	"dataapi/prepared": "dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen",
 	"dataapi/reply":    "dataapi/media dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen fault",
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/tarn-data/tarn/internal/dataapi/payload"
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
 
@@ -80,6 +81,10 @@ func (t *transaction) copy(ctx context.Context, res *Result, l *sqlgen.Load) err
 	}
 	if bad := l.Text.Err(); bad != nil {
 		return bad
+	}
+	if refusal, ok := errors.AsType[*pgconn.PgError](err); ok && refusal.Code == "42P10" {
+		// A generated column, of which an INSERT says something else.
+		return &payload.UnfitError{Text: []byte("[{}]")}
 	}
 	res.Row.Page = tag.RowsAffected()
 	if err != nil && ctx.Err() != nil {
