@@ -22,21 +22,28 @@ func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end En
 	defer cancel()
 	res := &Result{}
 	j := &job{session: s, query: q, end: end, check: check, sink: sink, cancel: cancel, buffer: r.takeBuffer()}
-	err := r.withConn(ctx, func(conn *pgconn.PgConn) error {
+	var err error
+	taken := false // of the payload, which can be read once only
+	lost := r.withConn(ctx, q.Load.Copy, never, func(conn *pgconn.PgConn) error {
+		if taken {
+			return err
+		}
 		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, sent: s.Sent}
-		err := tx.load(ctx, res, j)
-		if err != nil {
+		if err = tx.load(ctx, res, j, &taken); err != nil {
 			tx.rollback(ctx)
 		}
 		return err
 	})
+	if err == nil {
+		err = lost
+	}
 	if res.failed != nil {
 		return res, res.failed
 	}
 	return res, err
 }
 
-func (t *transaction) load(ctx context.Context, res *Result, j *job) error {
+func (t *transaction) load(ctx context.Context, res *Result, j *job, taken *bool) error {
 	l := j.query.Load
 	if err := t.sendOnce(ctx, append([]step{t.begin()}, t.runner.prologue(j.session, false)...)); err != nil {
 		return err
@@ -50,6 +57,7 @@ func (t *transaction) load(ctx context.Context, res *Result, j *job) error {
 			return err
 		}
 	}
+	*taken = true
 	if err := t.copy(ctx, res, l); err != nil {
 		return err
 	}
