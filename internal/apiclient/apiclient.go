@@ -37,7 +37,8 @@ type Client struct {
 
 // New makes a client of the server and the credential that the settings name.
 func New(ctx context.Context, cfg *config.Client) (*Client, error) {
-	plain := &http.Client{Timeout: timeout}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: timeout, ForceAttemptHTTP2: true}
+	plain := &http.Client{Transport: transport} // an answer itself may take long
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, plain)
 	host, tokens, err := credential(ctx, cfg, plain)
 	if err != nil {
@@ -66,6 +67,8 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 			return err
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	res, err := c.Stream(ctx, method, path, body)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ type commands struct {
 	Init    initCommand    `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
 	Login   loginCommand   `cmd:"" help:"Log in to a server with a browser."`
 	Token   tokenCommand   `cmd:"" help:"Make, list and delete personal access tokens."`
+	Audit   auditCommand   `cmd:"" help:"Read, export and verify the audit log."`
 	Psql    psqlCommand    `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }

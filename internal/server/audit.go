@@ -60,3 +60,13 @@ func closeAudit(log *slog.Logger, l *audit.Log) {
 		log.Warn("the audit log could not be closed; the next process stores what is left", "error", err)
 	}
 }
+
+// VerifyAudit follows the whole audit log of a state, and looks for heads that were known before.
+func VerifyAudit(ctx context.Context, stateURL string, known []audit.Head) (*audit.Report, error) {
+	state, err := store.Connect(ctx, store.Options{URL: stateURL, AppName: appName})
+	if err != nil {
+		return nil, err
+	}
+	defer state.Close()
+	return audit.Verify(ctx, state.Audit(), known)
+}

@@ -37,6 +37,19 @@ type DB struct {
 
 // Open opens the state and brings its schema up to date. Several processes may do so at once.
 func Open(ctx context.Context, opt Options) (*DB, error) {
+	db, err := Connect(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, db.pool, opt.Log); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("bring the state's schema up to date: %w", err)
+	}
+	return db, nil
+}
+
+// Connect opens the state as it is.
+func Connect(ctx context.Context, opt Options) (*DB, error) {
 	cfg, err := pgxpool.ParseConfig(opt.URL)
 	if err != nil {
 		return nil, fmt.Errorf("connection string of the state: %w", err)
@@ -46,10 +59,6 @@ func Open(ctx context.Context, opt Options) (*DB, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
-	}
-	if err := migrate(ctx, pool, opt.Log); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("bring the state's schema up to date: %w", err)
 	}
 	return &DB{pool: pool, opt: opt}, nil
 }
