@@ -23,8 +23,9 @@ var mayImport = map[string]string{
 
 	"apiclient": "config",
 
-	"cli":    "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit",
-	"server": "control/clusters control/identity accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit",
+	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit",
+	"server": "control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+		"ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -47,10 +48,18 @@ var mayImport = map[string]string{
 	"gateway":          "auth endpoint fault",
 	"audit":            "endpoint fault",
 	"endpoint":         "auth fault",
-	"store":            "auth control/identity fault pg vault audit",
 	"vault":            "",
 	"outbound":         "",
 	"control/clusters": "endpoint",
+	"store":            "auth control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits",
+
+	"control/ipaccess":      "endpoint fault",
+	"control/limits":        "endpoint",
+	"control/workspaceconf": "endpoint",
+
+	"throttle":             "endpoint fault ratelimit",
+	"throttle/redisshares": "throttle",
+	"ratelimit":            "",
 
 	// Services: none knows another.
 	"control/identity": "auth endpoint fault",
@@ -83,6 +92,7 @@ var pure = []string{
 	"dataapi/rowtext",
 	"dataapi/payload",
 	"token/jsonpath",
+	"ratelimit",
 }
 
 // impure are packages of the standard library through which the world is reached, with all below them.
@@ -102,6 +112,8 @@ var dependents = map[string]string{
 	"github.com/klauspost/compress":       "server",
 	"golang.org/x/oauth2":                 "apiclient",
 	"golang.org/x/crypto":                 "control/identity",
+	"github.com/redis/go-redis/v9":        "throttle/redisshares",
+	"go4.org/netipx":                      "control/ipaccess",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

@@ -33,6 +33,8 @@ type serveCommand struct {
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
 
+	gatewayFlags
+
 	AuditRetention time.Duration `default:"8760h" env:"TARN_AUDIT_RETENTION" help:"How long the audit log is kept; 0 for ever."`
 
 	LogLevel string `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
@@ -47,6 +49,10 @@ func (c *serveCommand) Run(e *env) error {
 	if c.Sample && c.Postgres != "" {
 		return errors.New("--sample is for the embedded PostgreSQL: as authenticator, no schema can be made")
 	}
+	gates, err := c.gatewayFlags.options()
+	if err != nil {
+		return err
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return err
@@ -54,7 +60,7 @@ func (c *serveCommand) Run(e *env) error {
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
 		PostgresURL: c.Postgres, StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
-		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention,
+		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates,
 		Out: e.stdout, Log: e.logger(level),
 	})
 }

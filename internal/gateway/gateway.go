@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -22,8 +23,8 @@ type Authenticator interface {
 	AuthenticateCall(ctx context.Context, h http.Header) (*auth.Credential, error)
 }
 
-// Guard refuses calls, for example those over a limit. Its errors are faults. It sees calls that are authenticated, and
-// those of routes that need no authentication.
+// Guard refuses calls, for example those over a limit. Its errors are faults. Calls without an account are those of routes
+// that need none, and those that are going to be refused since nobody knows who makes them.
 type Guard interface {
 	Admit(ctx context.Context, c *endpoint.Call) error
 }
@@ -41,7 +42,8 @@ type Recorder interface {
 type Options struct {
 	Routes      []endpoint.Route
 	Auth        Authenticator
-	Guards      []Guard  // asked in their order
+	Doors       []Guard  // asked in their order, before it is found out who calls
+	Guards      []Guard  // asked in their order, after
 	Recorder    Recorder // nil for none
 	WorkspaceID string   // told to clients
 	Now         func() time.Time
@@ -99,7 +101,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) handler(route *endpoint.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &endpoint.Call{
-			ID: requestID(r, g.opt.NewID), Start: g.opt.Now(), Source: g.opt.Source(r), UserAgent: r.UserAgent(), Route: route,
+			ID: RequestID(r, g.opt.NewID), Start: g.opt.Now(), Source: g.opt.Source(r), UserAgent: r.UserAgent(), Route: route,
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", c.ID)
@@ -139,13 +141,19 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *endpoint.Call
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	if err := g.authenticate(ctx, r, c); err != nil {
+	defer func() { err = timedOut(ctx, err) }()
+	if err := admit(ctx, g.opt.Doors, c); err != nil {
 		return err
 	}
-	for _, guard := range g.opt.Guards {
-		if err := guard.Admit(ctx, c); err != nil {
-			return err
-		}
+	unknown := g.authenticate(ctx, r, c)
+	if err := admit(ctx, g.opt.Guards, c); err != nil { // also who tries one token after the other
+		return err
+	}
+	if unknown != nil {
+		return unknown
+	}
+	if c.Route.Access == endpoint.Admins && !c.Account.Admin {
+		return endpoint.Denied("Only administrators may do this.")
 	}
 	limit := c.Route.MaxBody
 	if limit == 0 {
@@ -171,11 +179,35 @@ func (g *Gateway) authenticate(ctx context.Context, r *http.Request, c *endpoint
 		return err
 	}
 	c.Account, c.TokenID, c.Scopes = cred.Account, cred.TokenID, cred.Scopes
-	if c.Route.Access == endpoint.Admins && !c.Account.Admin {
-		return endpoint.Denied("Only administrators may do this.")
+	return nil
+}
+
+func admit(ctx context.Context, guards []Guard, c *endpoint.Call) error {
+	for _, guard := range guards {
+		if err := guard.Admit(ctx, c); err != nil {
+			return err
+		}
 	}
 	return nil
 }
+
+// timedOut says so of an error that came of the end of the call's time.
+func timedOut(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	f := fault.From(err)
+	if f.Kind != fault.Internal {
+		return err
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fault.New(fault.TimedOut, "DEADLINE_EXCEEDED", "The call took longer than the server allows.").WithCause(err)
+	}
+	return fault.New(clientGone, "CANCELLED", "The client went away.").WithCause(err)
+}
+
+// clientGone is the status of calls that nobody waits for.
+const clientGone fault.Kind = 499
 
 // refuse answers with an error, unless an answer is on its way already.
 func (g *Gateway) refuse(w *response, c *endpoint.Call) {
@@ -197,26 +229,4 @@ func dialect(r *endpoint.Route) endpoint.Dialect {
 		return endpoint.Platform{}
 	}
 	return r.Dialect
-}
-
-const maxRequestID = 128
-
-// requestID is the id that the client gave the request, if it is a reasonable one, else a new one.
-func requestID(r *http.Request, newID func() string) string {
-	for _, name := range [...]string{"X-Request-Id", "X-Databricks-Request-Id"} {
-		if id := r.Header.Get(name); id != "" && len(id) <= maxRequestID && plain(id) {
-			return id
-		}
-	}
-	return newID()
-}
-
-func plain(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("-_.:", rune(c)) {
-			return false
-		}
-	}
-	return true
 }

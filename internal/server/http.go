@@ -46,7 +46,7 @@ func recovered(next http.Handler, log *slog.Logger) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) //nolint:forbidigo // it is net/http's own way to abort a response
 			}
-			log.Error("panic", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			log.Error("panic", "request", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			dataapi.WriteError(w, fault.New(fault.Internal, "PGRSTX00", "Internal error"))
 		}()
 		next.ServeHTTP(w, r)

@@ -98,9 +98,9 @@ func (d *Databases) opened(name string) *dataapi.Engine {
 	}
 }
 
-// origin is the scheme and host that a client asked.
+// origin is the scheme and host that a client asked, maybe a proxy.
 func origin(r *http.Request) string {
-	if r.TLS != nil {
+	if r.URL.Scheme == "https" || r.URL.Scheme == "" && r.TLS != nil {
 		return "https://" + r.Host
 	}
 	return "http://" + r.Host

@@ -31,6 +31,9 @@ type platform struct {
 	ids   *identities
 	log   *slog.Logger
 
+	guards  *guards
+	changes *changes
+
 	cancel     context.CancelFunc // of what runs in the background
 	background sync.WaitGroup
 }
@@ -41,8 +44,8 @@ func openPlatform(ctx context.Context, opt ServeOptions, stateURL string) (*plat
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	p := &platform{state: state, log: opt.Log, cancel: cancel}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while requests come to their end
+	p := &platform{state: state, log: opt.Log, changes: newChanges(state, opt.Log), cancel: cancel}
 	if err := p.build(ctx, opt); err != nil {
 		p.close()
 		return nil, err
@@ -67,18 +70,33 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	if p.ids, err = openIdentities(ctx, opt, p.state); err != nil {
 		return err
 	}
+	if p.guards, err = newGuards(opt, p.state); err != nil {
+		return err
+	}
+	p.guards.follow(p.changes, p.state)
 	p.inBackground(ctx, p.state.Listen)
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      p.routes(ws),
 		Recorder:    p.audit,
+		Doors:       []gateway.Guard{&p.guards.gate},
+		Guards:      []gateway.Guard{p.guards.limiter},
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),
 		Now:         time.Now,
-		NewID:       rand.Text,
+		NewID:       gateway.NewIDs(rand.Text()).Next,
 		Source:      remoteAddress,
 		Timeout:     callTimeout,
 		Log:         opt.Log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	if err := p.changes.load(ctx); err != nil {
+		return err
+	}
+	p.inBackground(ctx, p.changes.run)
+	p.guards.limiter.Join(ctx)
+	p.inBackground(ctx, func(ctx context.Context) { p.guards.run(ctx, p.state, opt.Log) })
+	return nil
 }
 
 // inBackground does something until the platform is closed.
@@ -88,12 +106,16 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes())
+	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(),
+		p.guards.routes(p.state))
 }
 
 func (p *platform) close() {
 	p.cancel()
 	p.background.Wait()
+	if p.guards != nil {
+		p.guards.close()
+	}
 	if p.audit != nil {
 		closeAudit(p.log, p.audit)
 	}

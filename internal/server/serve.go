@@ -54,6 +54,7 @@ type ServeOptions struct {
 	Sample      bool
 	Issuers     []token.IssuerConfig
 	VaultKeys   []string // where the vault's root keys are
+	Gateway     GatewayOptions
 
 	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
 
@@ -143,17 +144,16 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc(lakebasePath, dbs.lakebase)
-	if opt.StateURL != "" {
-		platform, err := openPlatform(ctx, opt, opt.StateURL)
-		if err != nil {
-			return err
-		}
+	gates, platform, err := openGuarded(ctx, opt)
+	if err != nil {
+		return err
+	}
+	if platform != nil {
 		defer platform.close()
 		mux.Handle("/", platform)
-	} else {
-		opt.Log.Info("the platform API is not served: it needs a database for its state, which --state names")
 	}
+	dbs.Auth = gates.limited(dbs.Auth)
+	mux.Handle(lakebasePath, gates.front(http.HandlerFunc(dbs.lakebase)))
 	access := accesslog.New(opt.Out)
 	defer access.Close()
 	door := &door{ctx: ctx}
@@ -166,7 +166,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		ready:   dbs.reachable,
 		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
 	}, opt.Log), opt.Version), adminListener)
-	servers.start("API", named(compressed(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))), opt.Version), api)
+	servers.start("API", named(compressed(opt.Gateway.Proxies.Handler(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log)))), opt.Version), api)
 	return servers.wait(ctx)
 }
 

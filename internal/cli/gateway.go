@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/tarn-data/tarn/internal/gateway"
+	"github.com/tarn-data/tarn/internal/ratelimit"
+	"github.com/tarn-data/tarn/internal/server"
+)
+
+// gatewayFlags say who is let in, and how often.
+type gatewayFlags struct {
+	RateLimit        float64  `default:"30" env:"TARN_RATE_LIMIT" placeholder:"N" help:"Calls a second of each endpoint of the platform API for each principal; 0 for no limit."`
+	RateBurst        float64  `env:"TARN_RATE_BURST" placeholder:"N" help:"How many of them may come at once; as many as a second may have, if it isn't said."`
+	DataAPIRateLimit float64  `env:"TARN_DATA_API_RATE_LIMIT" name:"data-api-rate-limit" placeholder:"N" help:"Requests a second of the Data API for each principal; no limit, if it isn't said."`
+	DataAPIRateBurst float64  `env:"TARN_DATA_API_RATE_BURST" name:"data-api-rate-burst" placeholder:"N" help:"How many of them may come at once."`
+	Redis            string   `env:"TARN_REDIS" placeholder:"URL" help:"Redis in which several processes share rate limits, as redis://user:password@host:6379/0. Without it, they share them in the state."`
+	TrustedProxy     []string `env:"TARN_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks of proxies that are believed who they were asked by."`
+	ForwardedHeader  string   `default:"x-forwarded" enum:"x-forwarded,forwarded" env:"TARN_FORWARDED_HEADER" help:"In which headers trusted proxies say so: ${enum}."`
+}
+
+func (f *gatewayFlags) options() (server.GatewayOptions, error) {
+	opt := server.GatewayOptions{RedisURL: f.Redis}
+	var err error
+	if opt.Limit, err = limit("--rate-limit", f.RateLimit, f.RateBurst); err != nil {
+		return opt, err
+	}
+	if opt.DataAPILimit, err = limit("--data-api-rate-limit", f.DataAPIRateLimit, f.DataAPIRateBurst); err != nil {
+		return opt, err
+	}
+	opt.Proxies.Forwarded = f.ForwardedHeader == "forwarded"
+	if opt.Proxies.Networks, err = gateway.ParseNetworks(f.TrustedProxy); err != nil {
+		return opt, fmt.Errorf("--trusted-proxy: %w", err)
+	}
+	return opt, nil
+}
+
+func limit(name string, rate, burst float64) (ratelimit.Limit, error) {
+	if rate < 0 || burst < 0 {
+		return ratelimit.Limit{}, fmt.Errorf("%s and its burst can't be negative", name)
+	}
+	if burst == 0 {
+		burst = max(1, rate)
+	}
+	return ratelimit.Limit{Rate: rate, Burst: burst}, nil
+}
