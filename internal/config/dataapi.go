@@ -26,6 +26,8 @@ type DataAPI struct {
 	PoolMaxLifetime     time.Duration
 	PoolMaxIdleTime     time.Duration
 	PoolAutoRecovery    bool
+	Replicas            []string // connection strings
+	ReplicaMaxLag       time.Duration
 	PreRequest          string // schema.name or name; empty for none
 	PreparedStatements  bool
 	RootSpec            string // likewise

@@ -161,6 +161,16 @@ func readFiles(c *DataAPI) error {
 		}
 		c.DBURI = strings.TrimSpace(string(content))
 	}
+	if len(c.Replicas) == 1 && strings.HasPrefix(c.Replicas[0], "@") {
+		content, err := os.ReadFile(c.Replicas[0][1:])
+		if err != nil {
+			return fmt.Errorf("replicas: %w", err)
+		}
+		c.Replicas = strings.Fields(string(content))
+	}
+	if err := checkReplicas(c.Replicas); err != nil {
+		return err
+	}
 	if file, ok := bytes.CutPrefix(c.JWTSecret, []byte("@")); ok {
 		content, err := os.ReadFile(string(file))
 		if err != nil {

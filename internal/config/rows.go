@@ -103,6 +103,11 @@ func rows() []row {
 		setting("openapi-server-proxy-uri", checked(func(c *DataAPI) *string { return &c.OpenAPIProxyURI }, checkProxy), "",
 			"Address of the API in the OpenAPI document, if clients reach it by another one.").
 			inDB().like("https://example.com:8443/basePath"),
+		setting("replicas", replicas(), "",
+			"Connection strings of standby servers to read from, as URLs with space between them, or @ and the name of a file that "+
+				"holds them.").ofTarn().withSecret().like("postgresql://authenticator@replica1/app postgresql://authenticator@replica2/app"),
+		setting("replica-max-lag", seconds(func(c *DataAPI) *time.Duration { return &c.ReplicaMaxLag }), "10",
+			"Seconds that a replica may be behind and still be read from.").ofTarn(),
 		setting("server-cors-allowed-origins", lists(func(c *DataAPI) *[]string { return &c.CORSAllowedOrigins }, anyList), "",
 			"Origins that may use the API from a browser. Without it, all may.").inDB().like("https://example.com"),
 		setting("server-host", texts(func(c *DataAPI) *string { return &c.ServerHost }), "!4",
@@ -200,6 +205,27 @@ func roleClaims() kind {
 		return quote(path.String())
 	}
 	return k
+}
+
+// replicas are taken as they are written; readFiles reads and checks them.
+func replicas() kind {
+	return kind{
+		typ: "string",
+		take: func(c *DataAPI, v value) (bool, error) {
+			c.Replicas = strings.Fields(v.asText())
+			return len(c.Replicas) > 0, nil
+		},
+		dump: func(c *DataAPI) string { return quote(strings.Join(c.Replicas, " ")) },
+	}
+}
+
+func checkReplicas(urls []string) error {
+	for _, u := range urls {
+		if !strings.HasPrefix(u, "postgresql://") && !strings.HasPrefix(u, "postgres://") {
+			return errors.New("replicas must be postgresql:// URLs with space between them")
+		}
+	}
+	return nil
 }
 
 // secrets are taken as they are written; readFiles decodes them.

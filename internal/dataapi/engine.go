@@ -49,6 +49,8 @@ type Options struct {
 type Engine struct {
 	opt         Options
 	pool        *pg.Pool
+	replicas    *pg.Replicas // nil for none
+	readable    atomic.Bool  // whether replicas can do what every request does beside its own
 	state       atomic.Pointer[state]
 	reload      chan reloadKind
 	stop        context.CancelFunc
@@ -103,25 +105,19 @@ func Open(ctx context.Context, opt Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pg.OpenPool(pg.PoolOptions{
-		URL:            cfg.DBURI,
-		Size:           cfg.PoolSize,
-		Reserve:        cfg.PoolReserve,
-		AcquireTimeout: cfg.PoolAcquireTimeout,
-		MaxLifetime:    cfg.PoolMaxLifetime,
-		MaxIdleTime:    cfg.PoolMaxIdleTime,
-		AppName:        opt.AppName,
-		Log:            opt.Log,
-	})
+	pool, replicas, err := openPools(cfg, opt)
 	if err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	e := &Engine{opt: opt, pool: pool, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{}), fresh: true}
+	e := &Engine{opt: opt, pool: pool, replicas: replicas, stop: stop, reload: make(chan reloadKind, 64), tried: make(chan struct{}), fresh: true}
 	e.state.Store(e.newState(cfg, authenticator, nil))
 	e.done.Go(func() {
 		e.maintain(run)
 	})
+	if replicas != nil {
+		e.done.Go(func() { replicas.Run(run) })
+	}
 	return e, nil
 }
 
@@ -144,6 +140,9 @@ func (e *Engine) Cache() *schema.Cache { return e.state.Load().cache }
 
 // Pool returns the pool, for its figures.
 func (e *Engine) Pool() *pg.Pool { return e.pool }
+
+// Replicas returns the replicas, for their figures; nil if there are none.
+func (e *Engine) Replicas() *pg.Replicas { return e.replicas }
 
 // Ready tells whether the schema cache is loaded and the database was there the last time.
 func (e *Engine) Ready() bool { return e.state.Load().cache != nil && e.up.Load() }
@@ -201,5 +200,6 @@ func (e *Engine) request(k reloadKind) {
 func (e *Engine) Close() {
 	e.stop()
 	e.done.Wait()
+	e.replicas.Close()
 	e.pool.Close()
 }

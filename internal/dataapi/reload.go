@@ -163,11 +163,19 @@ func (e *Engine) load(ctx context.Context, k reloadKind) error {
 	if err != nil {
 		return err
 	}
+	readable, err := readsAnywhere(ctx, conn, cfg)
+	if err != nil {
+		return err
+	}
+	if e.readable.Store(readable); !readable {
+		e.opt.Log.Warn("no replica is read from, since the pre-request function isn't known to be stable", "db-pre-request", cfg.PreRequest)
+	}
 	e.state.Store(e.newState(cfg, authenticator, cache))
 	e.announce(k, old, conn)
 	e.fresh = false
 	if k&renewPool != 0 && old.cache != nil {
 		e.pool.Reset()
+		e.replicas.Reset()
 	}
 	return nil
 }

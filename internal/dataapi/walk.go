@@ -216,10 +216,12 @@ func (v *visit) answer(ctx context.Context, in request.Input, opt request.Option
 // run has the database do what the plan says.
 func (v *visit) run(ctx context.Context, w *prepared.Work, in request.Input, opt request.Options) (*exec.Result, error) {
 	req, q := w.Request, w.Query
+	defer v.wrote(w.Plan)
 	if q.Load != nil {
 		return v.load(ctx, w)
 	}
 	session := v.session(req, w.Plan)
+	session.Replica = v.replica(req, w.Plan)
 	if read, ok := w.Plan.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
 		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(w, read))
 		if !errors.Is(err, exec.ErrUnknownType) {

@@ -26,6 +26,7 @@ type Runner struct {
 type Session struct {
 	Role       string
 	Isolation  schema.Isolation
+	Replica    *pg.Replica      // to read from; nil for the primary server
 	Settings   []schema.Setting // in the order in which they are set; the role is set where SetRole stands
 	PreRequest string           // function to call first, quoted; empty for none
 	Sent       func(sql string) // is told of every statement; nil for nobody
@@ -91,9 +92,23 @@ func (r *Runner) RunRows(ctx context.Context, s Session, q *sqlgen.Query, sink S
 }
 
 func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
+	replica := j.session.Replica
+	if replica == nil || !j.query.ReadOnly || j.session.Isolation == schema.Serializable { // which a standby doesn't have
+		return r.runOn(ctx, r.Pool, j)
+	}
+	res, err := r.runOn(ctx, replica.Pool(), j)
+	if err == nil || res != nil && res.Streamed || ctx.Err() != nil || !primaryMayTell(err) {
+		replica.Answered()
+		return res, err
+	}
+	replica.Failed(unreachable(err))
+	return r.runOn(ctx, r.Pool, j)
+}
+
+func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, error) {
 	var res *Result
 	repeatable := func() bool { return j.query.ReadOnly && !res.Streamed }
-	err := r.withConn(ctx, j.query.Main.SQL, repeatable, func(conn *pgconn.PgConn) error {
+	err := withConn(ctx, pool, j.query.Main.SQL, repeatable, func(conn *pgconn.PgConn) error {
 		var err error
 		res, err = r.attempt(ctx, conn, j)
 		if isStaleStatement(err) && conn.TxStatus() == txIdle && !res.Streamed {
@@ -158,7 +173,7 @@ func checked(check Check, res *Result) error {
 
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
-	return r.withConn(ctx, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
+	return withConn(ctx, r.Pool, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
 		steps := r.prologue(s, true)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, key: st.SQL, rows: func(rr *pgconn.ResultReader) {
@@ -175,29 +190,41 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 // withConn runs a function with a connection and gives it back, or closes it if it isn't as it was. Connections are not
 // asked beforehand whether they are well. If one was lost, the function is run once more with another, where nothing was
 // sent or it says that it can be repeated.
-func (r *Runner) withConn(ctx context.Context, shape string, repeatable func() bool, run func(*pgconn.PgConn) error) error {
-	lost, err := r.once(ctx, shape, run)
-	if lost && ctx.Err() == nil && (pgconn.SafeToRetry(err) || repeatable()) {
-		_, err = r.once(ctx, shape, run)
+func withConn(
+	ctx context.Context, pool *pg.Pool, shape string, repeatable func() bool, run func(*pgconn.PgConn) error,
+) error {
+	err := once(ctx, pool, shape, run)
+	if _, lost := errors.AsType[*lostError](err); lost && ctx.Err() == nil && (pgconn.SafeToRetry(err) || repeatable()) {
+		return once(ctx, pool, shape, run)
 	}
 	return err
 }
 
-// once runs a function with a connection, and tells whether it failed because the connection was lost.
-func (r *Runner) once(ctx context.Context, shape string, run func(*pgconn.PgConn) error) (lost bool, err error) {
-	conn, err := r.Pool.Acquire(ctx, shape)
+func once(ctx context.Context, pool *pg.Pool, shape string, run func(*pgconn.PgConn) error) error {
+	conn, err := pool.Acquire(ctx, shape)
 	if err != nil {
-		return false, &ConnectError{Cause: err}
+		return &ConnectError{Cause: err}
 	}
 	defer conn.Release() // which closes a connection that is broken, busy or in a transaction
-	if err = run(conn.PgConn()); err == nil || !conn.IsClosed() {
-		return false, err
+	err = run(conn.PgConn())
+	if err == nil || !conn.IsClosed() {
+		return err
 	}
-	_, told := errors.AsType[*pgconn.PgError](err)
-	return !told, err
+	if _, told := errors.AsType[*pgconn.PgError](err); told {
+		return err
+	}
+	return &lostError{err}
 }
 
 func never() bool { return false }
+
+// lostError says that a connection was lost, and the server didn't say why.
+type lostError struct{ cause error }
+
+func (e *lostError) Error() string { return e.cause.Error() }
+
+// Unwrap returns the cause.
+func (e *lostError) Unwrap() error { return e.cause }
 
 // ConnectError says that no connection was to be had.
 type ConnectError struct{ Cause error }
