@@ -2,6 +2,7 @@ package dataapi
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -39,19 +40,14 @@ func openPools(cfg *config.DataAPI, opt Options) (*pg.Pool, *pg.Replicas, error)
 	return pool, replicas, nil
 }
 
-// readPrimary is the header, in the form that a request has it, with which a client insists on the primary server.
-var readPrimary = request.Header{Name: "tarn-read", Value: "primary"}
-
 // replica chooses a replica to read from; nil for the primary server.
 func (v *visit) replica(req *request.Request, p plan.Plan) *pg.Replica {
 	e := v.engine
 	if e.replicas == nil || !e.readable.Load() || !readsOnly(p) {
 		return nil
 	}
-	for _, h := range req.Headers {
-		if h == readPrimary {
-			return nil
-		}
+	if slices.Contains(req.Headers, request.Header{Name: "tarn-read", Value: "primary"}) { // who asks insists on it
+		return nil
 	}
 	return e.replicas.Pick(principal(v.caller))
 }
