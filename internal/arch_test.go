@@ -25,7 +25,7 @@ var mayImport = map[string]string{
 
 	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit",
 	"server": "control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
-		"ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf",
+		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -45,13 +45,15 @@ var mayImport = map[string]string{
 	"dataapi/openapi":    "dataapi/schema",
 	"dataapi/introspect": "dataapi/media dataapi/schema fault pg",
 
-	"gateway":          "auth endpoint fault",
-	"audit":            "endpoint fault",
-	"endpoint":         "auth fault",
-	"vault":            "",
-	"outbound":         "",
-	"control/clusters": "endpoint",
-	"store":            "auth control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits",
+	"gateway":           "auth endpoint fault",
+	"audit":             "endpoint fault",
+	"endpoint":          "auth fault",
+	"vault":             "",
+	"synctable":         "",
+	"control/databases": "auth endpoint fault synctable",
+	"outbound":          "",
+	"control/clusters":  "endpoint",
+	"store":             "auth control/databases control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits",
 
 	"control/ipaccess":      "endpoint fault",
 	"control/limits":        "endpoint",
@@ -104,7 +106,8 @@ var fine = []string{"net/netip", "net/url"}
 // dependents are the packages that may import a module of others.
 var dependents = map[string]string{
 	"github.com/alecthomas/kong":          "cli",
-	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store",
+	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store synctable control/databases",
+	"github.com/parquet-go/parquet-go":    "synctable",
 	"github.com/tink-crypto/tink-go/v2":   "vault",
 	"github.com/pressly/goose/v3":         "store",
 	"github.com/lestrrat-go/jwx/v3":       "token",

@@ -34,6 +34,7 @@ type serveCommand struct {
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
 
 	gatewayFlags
+	instanceFlags
 
 	AuditRetention time.Duration `default:"8760h" env:"TARN_AUDIT_RETENTION" help:"How long the audit log is kept; 0 for ever."`
 
@@ -49,6 +50,10 @@ func (c *serveCommand) Run(e *env) error {
 	if c.Sample && c.Postgres != "" {
 		return errors.New("--sample is for the embedded PostgreSQL: as authenticator, no schema can be made")
 	}
+	instances, err := c.instanceFlags.options()
+	if err != nil {
+		return err
+	}
 	gates, err := c.gatewayFlags.options()
 	if err != nil {
 		return err
@@ -60,7 +65,7 @@ func (c *serveCommand) Run(e *env) error {
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
 		PostgresURL: c.Postgres, StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
-		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates,
+		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates, Instances: instances,
 		Out: e.stdout, Log: e.logger(level),
 	})
 }

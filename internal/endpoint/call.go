@@ -15,6 +15,7 @@ type Call struct {
 	Start     time.Time
 	Source    netip.Addr // of the client, as far as it can be trusted
 	UserAgent string
+	Host      string // that the client asked
 	Route     *Route
 	Account   *auth.Account // nil for who isn't known
 	Scopes    []string      // of the token; nil for all

@@ -101,7 +101,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (g *Gateway) handler(route *endpoint.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &endpoint.Call{
-			ID: RequestID(r, g.opt.NewID), Start: g.opt.Now(), Source: g.opt.Source(r), UserAgent: r.UserAgent(), Route: route,
+			ID: RequestID(r, g.opt.NewID), Start: g.opt.Now(), Source: g.opt.Source(r), UserAgent: r.UserAgent(), Host: r.Host, Route: route,
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", c.ID)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tarn-data/tarn/internal/audit"
 	"github.com/tarn-data/tarn/internal/control/clusters"
+	"github.com/tarn-data/tarn/internal/control/databases"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/store"
@@ -22,6 +23,9 @@ import (
 // callTimeout is how long a call of the platform API may take where its route doesn't say otherwise.
 const callTimeout = time.Minute
 
+// syncs is how many synced tables a process brings up to date at a time.
+const syncs = 2
+
 // platform is the platform API with what it stands on.
 type platform struct {
 	http.Handler
@@ -29,6 +33,7 @@ type platform struct {
 	vault *vault.Sealer
 	audit *audit.Log
 	ids   *identities
+	inst  *databases.Service
 	log   *slog.Logger
 
 	guards  *guards
@@ -75,6 +80,14 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	}
 	p.guards.follow(p.changes, p.state)
 	p.inBackground(ctx, p.state.Listen)
+	if p.inst, err = openInstances(opt, p.state); err != nil {
+		return err
+	}
+	if opt.Instances.server != nil {
+		for range syncs {
+			p.inBackground(ctx, p.inst.Run)
+		}
+	}
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      p.routes(ws),
 		Recorder:    p.audit,
@@ -106,7 +119,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(),
+	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(),
 		p.guards.routes(p.state))
 }
 

@@ -55,6 +55,7 @@ type ServeOptions struct {
 	Issuers     []token.IssuerConfig
 	VaultKeys   []string // where the vault's root keys are
 	Gateway     GatewayOptions
+	Instances   InstanceOptions
 
 	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
 
@@ -84,6 +85,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 	}
 	if opt.PostgresURL != "" {
 		dbs.URL = func(database string) (string, error) { return withDatabase(opt.PostgresURL, database) }
+		opt.Instances.server = databaseServerOf(opt.Instances)
 	} else {
 		own, err := startEmbedded(ctx, opt)
 		if err != nil {
@@ -91,6 +93,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		}
 		defer own.stop()
 		dbs.URL, dbs.Prepare = own.authenticatorURL, own.prepare
+		opt.Instances.server = own.databases()
 		if opt.StateURL == "" {
 			opt.StateURL = own.RoleURL(embedded.StoreRole, embedded.StoreDatabase)
 		}
