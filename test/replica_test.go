@@ -198,3 +198,34 @@ func TestReplicaAlone(t *testing.T) {
 	r.db.Exec(t, "SELECT pg_promote()")
 	await(t, "that it is no standby", func() bool { return r.state(t, s) == "no standby" })
 }
+
+// TestServeReplica has a lakebase read from a replica of its PostgreSQL.
+func TestServeReplica(t *testing.T) {
+	primary, standby := startReplication(t)
+	out := run(t, "", "init", "--postgres", primary.URL, "--database", "shop")
+	_, rest, ok := strings.Cut(out, "tarn serve --postgres '")
+	if !ok {
+		t.Fatalf("tarn init says: %s", out)
+	}
+	onPrimary, _, _ := strings.Cut(rest, "'")
+	db := &pgtest.DB{URL: strings.Replace(primary.URL, "/postgres", "/shop", 1), Name: "shop"}
+	db.Exec(t, `CREATE VIEW here AS SELECT pg_is_in_recovery() AS standby; GRANT SELECT ON here TO PUBLIC;
+		CREATE ROLE reader; GRANT reader TO authenticator`)
+	follow(t, primary, standby)
+	onStandby := "postgresql://authenticator:" + opsPassword + "@/postgres?host=" + url.QueryEscape(standby.Dir)
+	s := serve(t, dataDir(t), "--postgres", onPrimary, "--replicas", onStandby)
+	headers := []string{"Authorization", "Bearer " + s.token(t, "reader")}
+	await(t, "a read from the replica", func() bool {
+		got := ask(t, "GET", s.url+"/api/2.0/workspace/1/rest/shop/public/here", "", headers...)
+		if got.status != http.StatusOK {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		return got.body == `[{"standby":true}]`
+	})
+	if n := s.metric(t, fmt.Sprintf(`tarn_replica_state{database="shop",replica="%s:5432",state="in use"}`, standby.Dir)); n != "1" {
+		t.Errorf("its state is %q", n)
+	}
+	if _, err := tryRun(t, "", "serve", "--data-dir", dataDir(t), "--replicas", onStandby); err == nil {
+		t.Error("the embedded PostgreSQL has no replicas")
+	}
+}

@@ -27,6 +27,7 @@ type serveCommand struct {
 	AdminListen string   `default:"127.0.0.1:8081" env:"TARN_ADMIN_LISTEN" help:"Address of /live, /ready and /metrics."`
 	Postgres    string   `env:"TARN_POSTGRES" help:"Connection string of a PostgreSQL 14 to 18 to use in place of the embedded one, as the role authenticator. See tarn init."`
 	State       string   `env:"TARN_STATE" help:"Connection string of a database for Tarn's own state, as its owner. The embedded PostgreSQL has one."`
+	Replicas    string   `env:"TARN_REPLICAS" placeholder:"URLS" help:"Connection strings of standby servers of that PostgreSQL to read from, with space between them."`
 	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
 	AdminUser   string   `default:"admin" env:"TARN_ADMIN_USER" help:"Name of the first administrator, who is made when there is nobody yet."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
@@ -36,6 +37,7 @@ type serveCommand struct {
 	gatewayFlags
 	instanceFlags
 
+	ReplicaMaxLag  int           `default:"10" env:"TARN_REPLICA_MAX_LAG" placeholder:"SECONDS" help:"How far a standby server may be behind and still be read from."`
 	AuditRetention time.Duration `default:"8760h" env:"TARN_AUDIT_RETENTION" help:"How long the audit log is kept; 0 for ever."`
 
 	LogLevel string `default:"info" enum:"debug,info,warn,error" env:"TARN_LOG_LEVEL" help:"Least level that is logged: ${enum}."`
@@ -58,13 +60,17 @@ func (c *serveCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if c.Replicas != "" && c.Postgres == "" {
+		return errors.New("--replicas is for a PostgreSQL of your own: the embedded one has no standby servers")
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return err
 	}
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
-		PostgresURL: c.Postgres, StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
+		PostgresURL: c.Postgres, Replicas: server.LakebaseReplicas{URLs: strings.Fields(c.Replicas), MaxLag: c.ReplicaMaxLag},
+		StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates, Instances: instances,
 		Out: e.stdout, Log: e.logger(level),
 	})

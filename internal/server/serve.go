@@ -9,17 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/tarn-data/tarn/internal/accesslog"
 	"github.com/tarn-data/tarn/internal/auth"
-	"github.com/tarn-data/tarn/internal/config"
 	"github.com/tarn-data/tarn/internal/pg"
 	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/token"
@@ -48,6 +44,7 @@ type ServeOptions struct {
 	Listen      string
 	AdminListen string
 	PostgresURL string // as the role authenticator, with any database; empty for the embedded PostgreSQL
+	Replicas    LakebaseReplicas
 	StateURL    string // of the database for Tarn's own state, as its owner; empty for the embedded PostgreSQL's
 	AdminUser   string // name of the first administrator
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
@@ -71,6 +68,9 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 	if err := os.MkdirAll(opt.DataDir, 0o711); err != nil { //nolint:gosec // PostgreSQL's own user must pass
 		return fmt.Errorf("data directory: %w", err)
 	}
+	if err := opt.Replicas.check(); err != nil {
+		return err
+	}
 	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: KeyDir(opt.DataDir), Issuer: "tarn", Now: time.Now})
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	dbs := &Databases{
-		Settings: lakebaseSettings, Auth: authenticator, Version: opt.Version, Log: opt.Log,
+		Settings: opt.Replicas.settings, Auth: authenticator, Version: opt.Version, Log: opt.Log,
 	}
 	if opt.PostgresURL != "" {
 		dbs.URL = func(database string) (string, error) { return withDatabase(opt.PostgresURL, database) }
@@ -204,29 +204,6 @@ func greet(opt ServeOptions, keys *token.Keyring, api, admin string) error {
 	}
 	_, err := io.WriteString(opt.Out, b.String())
 	return err
-}
-
-// lakebaseSettings are the settings of a database's Data API. What the database doesn't say is as PostgREST has it.
-// Whose tokens are good it can't say: whoever calls has one of this lakebase. (And a secret may name a file to read,
-// which is not for a database's owner to do.)
-func lakebaseSettings(url string, inDatabase []config.Setting) (*config.DataAPI, error) {
-	heard := slices.DeleteFunc(slices.Clone(inDatabase), func(s config.Setting) bool {
-		return s.Name == "pgrst.db_anon_role" || strings.HasPrefix(s.Name, "pgrst.jwt_")
-	})
-	return config.LoadDataAPI(config.Source{
-		Environ: []string{"PGRST_DB_URI=" + url, "PGRST_DB_PRE_CONFIG=" + preConfig}, InDatabase: heard,
-		Cores: runtime.GOMAXPROCS(0),
-	})
-}
-
-// withDatabase returns a connection string for another database of the same server.
-func withDatabase(connString, database string) (string, error) {
-	u, err := url.Parse(connString)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return "", errors.New("the connection string must be a postgresql:// URL")
-	}
-	u.Path, u.RawPath = "/"+database, ""
-	return u.String(), nil
 }
 
 // embeddedServer is the lakebase's own PostgreSQL.
