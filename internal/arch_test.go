@@ -24,7 +24,7 @@ var mayImport = map[string]string{
 	"apiclient": "config",
 
 	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit",
-	"server": "control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+	"server": "endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -54,6 +54,8 @@ var mayImport = map[string]string{
 	"outbound":          "",
 	"control/clusters":  "endpoint",
 	"store":             "auth control/databases control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits",
+
+	"endpoint/openapi": "endpoint",
 
 	"control/ipaccess":      "endpoint fault",
 	"control/limits":        "endpoint",

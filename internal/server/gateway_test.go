@@ -30,6 +30,7 @@ type testGateway struct {
 func newTestGateway(t testing.TB, change func(*ServeOptions, *gateway.Options)) *testGateway {
 	t.Helper()
 	opt := ServeOptions{
+		Version: "test",
 		DataDir: t.TempDir(), StateURL: pgtest.New(t).URL, AdminUser: "admin", VaultKeys: []string{"dir"},
 		Out: io.Discard, Log: slog.New(slog.DiscardHandler),
 		Gateway: GatewayOptions{Limit: ratelimit.Limit{Rate: 1e6, Burst: 1e6}},

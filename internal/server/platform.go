@@ -88,8 +88,12 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 			p.inBackground(ctx, p.inst.Run)
 		}
 	}
+	routes, err := withDocument(opt.Version, p.routes(ws))
+	if err != nil {
+		return err
+	}
 	p.Handler, err = gateway.New(gateway.Options{
-		Routes:      p.routes(ws),
+		Routes:      routes,
 		Recorder:    p.audit,
 		Doors:       []gateway.Guard{&p.guards.gate},
 		Guards:      []gateway.Guard{p.guards.limiter},
