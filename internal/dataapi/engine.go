@@ -86,6 +86,8 @@ type state struct {
 	work   *prepared.Cache
 	runner *exec.Runner
 	fixed  fixedSettings
+
+	settings settingsTexts
 }
 
 // Open makes an engine and begins to load its schema cache in the background. Until that is done, requests are

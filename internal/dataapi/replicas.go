@@ -41,12 +41,12 @@ func openPools(cfg *config.DataAPI, opt Options) (*pg.Pool, *pg.Replicas, error)
 }
 
 // replica chooses a replica to read from; nil for the primary server.
-func (v *visit) replica(req *request.Request, p plan.Plan) *pg.Replica {
+func (v *visit) replica(in request.Input, p plan.Plan) *pg.Replica {
 	e := v.engine
 	if e.replicas == nil || !e.readable.Load() || !readsOnly(p) {
 		return nil
 	}
-	if slices.Contains(req.Headers, request.Header{Name: "tarn-read", Value: "primary"}) { // who asks insists on it
+	if slices.Contains(in.Header["Tarn-Read"], "primary") { // who asks insists on it
 		return nil
 	}
 	return e.replicas.Pick(principal(v.caller))

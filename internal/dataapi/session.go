@@ -1,8 +1,8 @@
 package dataapi
 
 import (
-	"encoding/json"
 	"strings"
+	"sync"
 
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/config"
@@ -59,40 +59,81 @@ func (v *visit) session(req *request.Request, p plan.Plan) exec.Session {
 // on, since the login role may be granted what the role is not.
 func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Plan) exec.Session {
 	role := st.cache.Roles[caller.Role]
-	set := make([]schema.Setting, 0, 12+len(role.Settings)+len(st.fixed.app))
-	add := func(name, value string) { set = append(set, schema.Setting{Name: name, Value: value}) }
-	add("search_path", st.fixed.searchPath[req.Schema])
-	set = append(set, role.Settings...)
-	add(exec.SetRole, caller.Role)
-	add("request.jwt.claims", caller.Claims)
-	add("request.method", req.Method)
-	add("request.path", req.URI)
-	add("request.headers", headersJSON(req.Headers))
-	add("request.cookies", headersJSON(req.Cookies))
-	if req.Prefer.Timezone != "" {
-		add("timezone", req.Prefer.Timezone)
+	kind := sessionKind{timezone: req.Prefer.Timezone != ""}
+	if len(role.Settings) > 0 {
+		kind.role = caller.Role
 	}
-	if call, ok := p.(*plan.Call); ok {
-		set = append(set, call.Routine.Settings...)
+	var routine []schema.Setting
+	if call, ok := p.(*plan.Call); ok && len(call.Routine.Settings) > 0 {
+		kind.routine, routine = call.Routine, call.Routine.Settings
 	}
-	set = append(set, st.fixed.app...)
+	values := make([]string, 0, 8+len(role.Settings)+len(routine)+len(st.fixed.app))
+	values = append(values, st.fixed.searchPath[req.Schema])
+	values = appendValues(values, role.Settings)
+	values = append(values, caller.Role, caller.Claims, req.Method, req.URI, req.Headers, req.Cookies)
+	if kind.timezone {
+		values = append(values, req.Prefer.Timezone)
+	}
+	values = appendValues(appendValues(values, routine), st.fixed.app)
 	return exec.Session{
-		Role: caller.Role, Isolation: role.Isolation, Settings: set, PreRequest: st.fixed.preRequest,
+		Role: caller.Role, Isolation: role.Isolation, Settings: st.settings.of(kind, role.Settings, st.fixed.app), Values: values,
+		PreRequest: st.fixed.preRequest,
 	}
 }
 
-// headersJSON is an object of names and values. Of several values of one name the last counts.
-func headersJSON(headers []request.Header) string {
-	if len(headers) == 0 {
-		return "{}"
+func appendValues(values []string, settings []schema.Setting) []string {
+	for _, s := range settings {
+		values = append(values, s.Value)
 	}
-	object := make(map[string]string, len(headers))
-	for _, h := range headers {
-		object[h.Name] = strings.ToValidUTF8(h.Value, "\uFFFD")
+	return values
+}
+
+// sessionKind is what the names of a session's settings depend on.
+type sessionKind struct {
+	role     string          // empty for one without settings of its own
+	routine  *schema.Routine // likewise
+	timezone bool
+}
+
+// settingsTexts keeps the statements that set the settings, by the kind of session.
+type settingsTexts struct {
+	mu     sync.RWMutex
+	byKind map[sessionKind]*exec.Settings
+}
+
+// of finds the statement of a kind of session, or makes it. Its settings are in the order of session's values.
+func (t *settingsTexts) of(kind sessionKind, role, app []schema.Setting) *exec.Settings {
+	t.mu.RLock()
+	s, ok := t.byKind[kind]
+	t.mu.RUnlock()
+	if ok {
+		return s
 	}
-	out, err := json.Marshal(object)
-	if err != nil { // strings always encode
-		return "{}"
+	names := []string{"search_path"}
+	names = appendNames(names, role)
+	names = append(names, exec.SetRole, "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies")
+	if kind.timezone {
+		names = append(names, "timezone")
 	}
-	return string(out)
+	if kind.routine != nil {
+		names = appendNames(names, kind.routine.Settings)
+	}
+	s = exec.NewSettings(appendNames(names, app))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKind == nil || len(t.byKind) >= maxSessionKinds {
+		t.byKind = map[sessionKind]*exec.Settings{}
+	}
+	t.byKind[kind] = s
+	return s
+}
+
+// maxSessionKinds bounds what is kept where many routines and roles have settings.
+const maxSessionKinds = 1000
+
+func appendNames(names []string, settings []schema.Setting) []string {
+	for _, s := range settings {
+		names = append(names, s.Name)
+	}
+	return names
 }

@@ -110,11 +110,8 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		return nil, err
 	}
-	if r.Host != "" {
-		r.Header.Set("Host", r.Host) // which net/http takes out, and request.headers has
-	}
 	in := request.Input{
-		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: v.body.head,
+		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Host: r.Host, Body: v.body.head,
 	}
 	if !v.body.ended {
 		in.Stream = v.body
@@ -221,7 +218,7 @@ func (v *visit) run(ctx context.Context, w *prepared.Work, in request.Input, opt
 		return v.load(ctx, w)
 	}
 	session := v.session(req, w.Plan)
-	session.Replica = v.replica(req, w.Plan)
+	session.Replica = v.replica(in, w.Plan)
 	if read, ok := w.Plan.(*plan.Read); ok && q.Rows != sqlgen.NoRows {
 		res, err := v.state.runner.RunRows(ctx, session, q, v.sink(w, read))
 		if !errors.Is(err, exec.ErrUnknownType) {

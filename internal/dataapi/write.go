@@ -26,11 +26,18 @@ func write(w http.ResponseWriter, r *reply.Reply) { writeAfter(w, r, nil) }
 // writeAfter writes an answer after what is kept of it.
 func writeAfter(w http.ResponseWriter, r *reply.Reply, kept *spool) {
 	h := w.Header()
-	for _, header := range r.Headers {
-		if strings.EqualFold(header.Name, "Content-Length") && !bodyAllowed(r.Status) {
+	values := make([]string, len(r.Headers)) // of all headers at once
+	for i, header := range r.Headers {
+		name := http.CanonicalHeaderKey(header.Name)
+		if name == "Content-Length" && !bodyAllowed(r.Status) {
 			continue
 		}
-		h.Add(header.Name, header.Value)
+		if there := h[name]; there != nil {
+			h[name] = append(there, header.Value)
+			continue
+		}
+		values[i] = header.Value
+		h[name] = values[i : i+1 : i+1]
 	}
 	if r.Status < 200 || r.Status > 999 {
 		r.Status = http.StatusInternalServerError

@@ -129,9 +129,14 @@ func connConfig(url, appName string) (*pgx.ConnConfig, error) {
 	}
 	// When the context ends, the query is cancelled at the server and not only forgotten here.
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
+		return Canceller(c)
 	}
 	return cfg, nil
+}
+
+// Canceller has the server cancel the query that runs on a connection, and gives up the connection if it doesn't.
+func Canceller(c *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHandler {
+	return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
 }
 
 func (p *Pool) now() time.Duration { return time.Since(p.began) }

@@ -26,8 +26,9 @@ type Runner struct {
 type Session struct {
 	Role       string
 	Isolation  schema.Isolation
-	Replica    *pg.Replica      // to read from; nil for the primary server
-	Settings   []schema.Setting // in the order in which they are set; the role is set where SetRole stands
+	Replica    *pg.Replica // to read from; nil for the primary server
+	Settings   *Settings
+	Values     []string         // of the settings
 	PreRequest string           // function to call first, quoted; empty for none
 	Sent       func(sql string) // is told of every statement; nil for nobody
 }
@@ -53,8 +54,8 @@ type Result struct {
 	Plan    []byte // of an explained query: its lines
 	Planned *int64 // rows that PostgreSQL's planner expects in all, when asked for
 
-	Streamed bool  // whether a part of the body went to the sink
-	failed   error // of the sink, or of rendering
+	Streamed bool // whether a part of the body went to the sink
+	buffer   *[]byte
 }
 
 // ErrUnknownType says that rows have a type that can't be rendered outside of the database. Nothing was answered yet.
@@ -70,8 +71,6 @@ type job struct {
 	end     End
 	check   Check
 	sink    Sink
-	cancel  context.CancelFunc
-	buffer  []byte
 }
 
 // Run runs a query in a transaction.
@@ -86,9 +85,7 @@ func (r *Runner) Run(ctx context.Context, s Session, q *sqlgen.Query, end End, c
 // RunRows runs a query whose rows are rendered as they arrive. What doesn't fit into a moderate buffer goes to the sink;
 // the rest is in the result.
 func (r *Runner) RunRows(ctx context.Context, s Session, q *sqlgen.Query, sink Sink) (*Result, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return r.run(ctx, &job{session: s, query: q, sink: sink, cancel: cancel, buffer: r.takeBuffer()})
+	return r.run(ctx, &job{session: s, query: q, sink: sink})
 }
 
 func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
@@ -118,38 +115,33 @@ func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, err
 		}
 		return err
 	})
-	if res != nil && res.failed != nil {
-		return res, res.failed
-	}
-	if err != nil {
-		return res, err
-	}
-	return res, nil
+	return res, err
 }
 
 func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Result, error) {
 	res := &Result{}
 	q := j.query
 	steps := r.prologue(j.session, q.ReadOnly)
-	main := step{statement: q.Main, key: q.Main.SQL}
+	main := step{statement: q.Main}
 	switch {
 	case q.Explained:
-		main.rows = res.readPlan
+		main.to = &planReceiver{result: res}
 	case q.Rows != sqlgen.NoRows:
-		main.rows = res.rowsReader(q.Rows, j)
+		res.buffer = r.takeBuffer()
+		res.Row.Body = (*res.buffer)[:0]
+		main.to = &rowsReceiver{result: res, format: q.Rows, sink: j.sink}
 	default:
-		main.formats, main.rows = formats(q.Columns), res.rowReader(q.Columns)
+		main.formats, main.to = formats(q.Columns), &rowReceiver{result: res, columns: q.Columns}
 	}
 	if q.RoleBound {
-		main.key = j.session.Role + "\x00" + q.Main.SQL
+		main.role = j.session.Role
 	}
 	steps = append(steps, main)
 	if q.Rows != sqlgen.NoRows {
-		set := sqlgen.ResponseSettings()
-		steps = append(steps, step{statement: set, key: set.SQL, rows: res.readSettings})
+		steps = append(steps, step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res}})
 	}
 	if q.Count != nil {
-		steps = append(steps, step{statement: *q.Count, key: q.Count.SQL, rows: res.readCount})
+		steps = append(steps, step{statement: *q.Count, to: &countReceiver{result: res}})
 	}
 	isolation := j.session.Isolation
 	if q.Isolation != schema.DefaultIsolation {
@@ -176,11 +168,7 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 	return withConn(ctx, r.Pool, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
 		steps := r.prologue(s, true)
 		for i, st := range statements {
-			steps = append(steps, step{statement: st, key: st.SQL, rows: func(rr *pgconn.ResultReader) {
-				for rr.NextRow() {
-					row(i, rr.Values())
-				}
-			}})
+			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
 		}
 		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, readOnly: true, sent: s.Sent}
 		return tx.whole(ctx, steps, Commit, false, func() error { return nil })

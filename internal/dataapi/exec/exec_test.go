@@ -50,9 +50,11 @@ func newWorld(t *testing.T) *world {
 }
 
 func session(role string, more ...schema.Setting) exec.Session {
-	return exec.Session{Role: role, Settings: append([]schema.Setting{
-		{Name: "search_path", Value: "public"}, {Name: exec.SetRole, Value: role},
-	}, more...)}
+	names, values := []string{"search_path", exec.SetRole}, []string{"public", role}
+	for _, s := range more {
+		names, values = append(names, s.Name), append(values, s.Value)
+	}
+	return exec.Session{Role: role, Settings: exec.NewSettings(names), Values: values}
 }
 
 var rowColumns = sqlgen.Columns{Total: 0, Page: 1, Body: 2, Headers: 3, Status: 4, Location: 5, Inserted: 6, Count: 7}

@@ -18,10 +18,8 @@ var ErrNoTable = errors.New("no table for the payload")
 // of the time and memory that one statement with all of it takes. The sink gets what comes back of the rows; none of it
 // may be answered before all is committed.
 func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end End, check Check, sink Sink) (*Result, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	res := &Result{}
-	j := &job{session: s, query: q, end: end, check: check, sink: sink, cancel: cancel, buffer: r.takeBuffer()}
+	j := &job{session: s, query: q, end: end, check: check, sink: sink}
 	var err error
 	taken := false // of the payload, which can be read once only
 	lost := withConn(ctx, r.Pool, q.Load.Copy, never, func(conn *pgconn.PgConn) error {
@@ -36,9 +34,6 @@ func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end En
 	})
 	if err == nil {
 		err = lost
-	}
-	if res.failed != nil {
-		return res, res.failed
 	}
 	return res, err
 }
@@ -74,7 +69,7 @@ func (t *transaction) load(ctx context.Context, res *Result, j *job, taken *bool
 func (t *transaction) sendOnce(ctx context.Context, steps []step) error {
 	steps = slices.Clone(steps)
 	for i := range steps {
-		steps[i].key = ""
+		steps[i].once = true
 	}
 	return t.send(ctx, steps)
 }
@@ -104,13 +99,13 @@ func (t *transaction) copy(ctx context.Context, res *Result, l *sqlgen.Load) err
 // inserts are the steps after the rows were copied.
 func (j *job) inserts(res *Result) []step {
 	q := j.query
-	set := step{statement: sqlgen.WriteSettings(), rows: res.readSettings}
+	set := step{statement: sqlgen.WriteSettings(), to: &settingsReceiver{result: res}}
 	switch {
 	case q.Load.Create == "":
 		return []step{set}
 	case q.Rows != sqlgen.NoRows:
 		res.Row.Page = 0
-		return []step{{statement: q.Main, rows: res.rowsReader(q.Rows, j)}, set}
+		return []step{{statement: q.Main, to: &rowsReceiver{result: res, format: q.Rows, sink: j.sink}}, set}
 	}
-	return []step{{statement: q.Main, formats: formats(q.Columns), rows: res.rowReader(q.Columns)}}
+	return []step{{statement: q.Main, formats: formats(q.Columns), to: &rowReceiver{result: res, columns: q.Columns}}}
 }

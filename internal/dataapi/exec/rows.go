@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/tarn-data/tarn/internal/dataapi/rowtext"
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
@@ -13,59 +11,66 @@ const flushAt = 256 << 10
 // maxKept is how large a buffer may have become to be used again.
 const maxKept = 4 * flushAt
 
-func (r *Runner) takeBuffer() []byte {
+// takeBuffer takes a buffer for a body.
+func (r *Runner) takeBuffer() *[]byte {
 	if b, ok := r.buffers.Get().(*[]byte); ok {
-		return (*b)[:0]
+		return b
 	}
-	return make([]byte, 0, 4096)
+	b := make([]byte, 0, 4096)
+	return &b
 }
 
 // Recycle takes back the buffer of a result of RunRows, whose body must not be looked at any more.
 func (r *Runner) Recycle(res *Result) {
-	if b := res.Row.Body; cap(b) > 0 && cap(b) <= maxKept {
-		r.buffers.Put(&b)
+	if b := res.buffer; b != nil && cap(res.Row.Body) <= maxKept {
+		*b = res.Row.Body[:0]
+		r.buffers.Put(b)
 	}
 }
 
-// rowsReader renders rows as they arrive.
-func (r *Result) rowsReader(format sqlgen.RowFormat, j *job) func(*pgconn.ResultReader) {
-	return func(rr *pgconn.ResultReader) {
-		enc, ok := encoderOf(format, rr.FieldDescriptions())
-		if !ok {
-			r.failed = ErrUnknownType
-			return
-		}
-		body := j.buffer
-		for rr.NextRow() {
-			first := r.Row.Page == 0
-			if first {
-				body = enc.Begin(body, true)
-			}
-			body = enc.Row(body, rr.Values(), first)
-			r.Row.Page++
-			if len(body) < flushAt || j.sink == nil {
-				continue
-			}
-			r.Streamed = true
-			r.Row.Before += int64(len(body))
-			if r.failed = j.sink(body); r.failed != nil {
-				j.cancel() // nobody wants the rest
-				return
-			}
-			body = body[:0]
-		}
-		if r.Row.Page == 0 {
-			body = enc.Begin(body, false)
-		}
-		r.Row.Body = enc.End(body)
-	}
+// rowsReceiver renders rows as they arrive.
+type rowsReceiver struct {
+	result  *Result
+	format  sqlgen.RowFormat
+	sink    Sink
+	encoder rowtext.Encoder
 }
 
-func encoderOf(format sqlgen.RowFormat, columns []pgconn.FieldDescription) (rowtext.Encoder, bool) {
-	fields := make([]rowtext.Field, len(columns))
-	for i, c := range columns {
-		fields[i] = rowtext.Field{Name: c.Name, OID: c.DataTypeOID}
+func (r *rowsReceiver) begin(st *prepared) error {
+	var ok bool
+	if r.encoder, ok = st.encoder(r.format); !ok {
+		return ErrUnknownType
 	}
+	return nil
+}
+
+func (r *rowsReceiver) row(values [][]byte) error {
+	row := &r.result.Row
+	first := row.Page == 0
+	if first {
+		row.Body = r.encoder.Begin(row.Body, true)
+	}
+	row.Body = r.encoder.Row(row.Body, values, first)
+	row.Page++
+	if len(row.Body) < flushAt || r.sink == nil {
+		return nil
+	}
+	r.result.Streamed = true
+	row.Before += int64(len(row.Body))
+	err := r.sink(row.Body)
+	row.Body = row.Body[:0]
+	return err
+}
+
+func (r *rowsReceiver) end([]byte) {
+	row := &r.result.Row
+	if row.Page == 0 {
+		row.Body = r.encoder.Begin(row.Body, false)
+	}
+	row.Body = r.encoder.End(row.Body)
+}
+
+func newEncoder(format sqlgen.RowFormat, fields []rowtext.Field) (rowtext.Encoder, bool) {
 	switch format {
 	case sqlgen.CSVRows:
 		return rowtext.NewCSV(fields), true
@@ -76,18 +81,4 @@ func encoderOf(format sqlgen.RowFormat, columns []pgconn.FieldDescription) (rowt
 	case sqlgen.JSONRows, sqlgen.NoRows:
 	}
 	return rowtext.NewJSON(fields)
-}
-
-// readSettings reads what the request's SQL has set of the response.
-func (r *Result) readSettings(rr *pgconn.ResultReader) {
-	for rr.NextRow() {
-		v := rr.Values()
-		if v[0] != nil {
-			r.Row.Headers = append([]byte(nil), v[0]...)
-		}
-		r.Row.Status = string(v[1])
-		if len(v) > 2 {
-			r.Row.Inserted = number(v[2])
-		}
-	}
 }

@@ -7,60 +7,37 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
 
+// Settings is a statement that sets settings for the transaction, from left to right. It is made once for their names,
+// which are the database's and the server's own.
+type Settings struct{ write, read string }
+
+// NewSettings makes a statement that sets the settings of these names, in this order.
+func NewSettings(names []string) *Settings {
+	var sql strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			sql.WriteString(", ")
+		}
+		sql.WriteString("set_config(" + sqlgen.QuoteLiteral(name) + ", $" + strconv.Itoa(i+1) + ", true)")
+	}
+	return &Settings{
+		write: "SELECT " + sql.String(),
+		read:  "SELECT set_config('transaction_read_only', 'on', true), " + sql.String(),
+	}
+}
+
 // prologue are the steps before the statement: the settings in one SELECT, and the pre-request function.
 func (r *Runner) prologue(s Session, readOnly bool) []step {
-	set := settings(s, readOnly)
-	steps := make([]step, 0, 5)
-	steps = append(steps, step{statement: set, key: set.SQL, rows: discard})
+	set := step{texts: s.Values}
+	if set.statement.SQL = s.Settings.write; readOnly {
+		set.statement.SQL = s.Settings.read
+	}
+	steps := append(make([]step, 0, 5), set)
 	if s.PreRequest != "" {
-		pre := sqlgen.Statement{SQL: "SELECT " + s.PreRequest + "()"}
 		// Its own plan may depend on the role, so each role has one.
-		steps = append(steps, step{statement: pre, key: s.Role + "\x00" + pre.SQL, rows: discard})
+		steps = append(steps, step{statement: sqlgen.Statement{SQL: "SELECT " + s.PreRequest + "()"}, role: s.Role})
 	}
 	return steps
 }
 
-// settings is a SELECT that sets everything for the transaction, from left to right. Names that every request sets are
-// part of the text, so that the server has fewer parameters to take in.
-func settings(s Session, readOnly bool) sqlgen.Statement {
-	var sql strings.Builder
-	sql.Grow(48 * (len(s.Settings) + 1))
-	sql.WriteString("SELECT ")
-	if readOnly {
-		sql.WriteString("set_config('transaction_read_only', 'on', true), ")
-	}
-	args := make([]sqlgen.Arg, 0, len(s.Settings)+4)
-	param := func(value string) {
-		args = append(args, sqlgen.Arg{OID: oidText, Value: []byte(value)})
-		sql.WriteByte('$')
-		sql.WriteString(strconv.Itoa(len(args)))
-	}
-	for i, setting := range s.Settings {
-		if i > 0 {
-			sql.WriteString(", ")
-		}
-		sql.WriteString("set_config(")
-		if known(setting.Name) {
-			sql.WriteByte('\'')
-			sql.WriteString(setting.Name)
-			sql.WriteByte('\'')
-		} else {
-			param(setting.Name)
-		}
-		sql.WriteString(", ")
-		param(setting.Value)
-		sql.WriteString(", true)")
-	}
-	return sqlgen.Statement{SQL: sql.String(), Args: args}
-}
-
 const oidText = 25
-
-// known tells whether a setting is one that every request sets.
-func known(name string) bool {
-	switch name {
-	case "search_path", SetRole, "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies":
-		return true
-	}
-	return false
-}

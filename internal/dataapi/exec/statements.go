@@ -5,166 +5,94 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"io"
-	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/tarn-data/tarn/internal/dataapi/rowtext"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
 
 // maxStatements is how many statements a connection keeps prepared.
 const maxStatements = 256
 
-// cacheKey is under which a connection carries its cache.
-const cacheKey = "tarn.statements"
+// statementKey is under which a statement is kept. The role is empty where PostgreSQL's plan doesn't depend on it.
+type statementKey struct{ role, sql string }
 
 // statements are those that a connection has prepared, least recently used last.
 type statements struct {
-	byKey map[string]*list.Element // of *prepared
+	byKey map[statementKey]*list.Element // of *prepared
 	order *list.List
 	drop  []string // names to deallocate with the next pipeline
 }
 
-// prepared is a statement on a connection. Its description is nil until the server has answered.
+func newStatements() statements {
+	return statements{byKey: map[statementKey]*list.Element{}, order: list.New()}
+}
+
+// prepared is a statement on a connection.
 type prepared struct {
-	key         string
-	name        string
-	description *pgconn.StatementDescription
-	unnamed     bool
+	key      statementKey
+	name     string // empty for one that isn't kept
+	there    bool   // whether the server has said that it has it
+	fields   []rowtext.Field
+	rendered sqlgen.RowFormat // as what its rows were rendered last
+	renders  rowtext.Encoder
 }
 
-func cacheOf(conn *pgconn.PgConn) *statements {
-	data := conn.CustomData()
-	if c, ok := data[cacheKey].(*statements); ok {
-		return c
-	}
-	c := &statements{byKey: map[string]*list.Element{}, order: list.New()}
-	data[cacheKey] = c
-	return c
+func newPrepared(key statementKey, s *step) *prepared {
+	return &prepared{key: key, name: nameOf(s)}
 }
 
-// forget makes a connection prepare all statements anew.
-func forget(conn *pgconn.PgConn) {
-	c := cacheOf(conn)
-	for key, e := range c.byKey {
-		c.drop = append(c.drop, e.Value.(*prepared).name)
-		delete(c.byKey, key)
+// describe takes in what columns the statement's rows have.
+func (st *prepared) describe(fields []pgproto3.FieldDescription) {
+	st.fields = make([]rowtext.Field, len(fields))
+	for i, f := range fields {
+		st.fields[i] = rowtext.Field{Name: string(f.Name), OID: f.DataTypeOID}
 	}
-	c.order.Init()
 }
 
-// deallocate queues the end of the statements that were dropped.
-func (c *statements) deallocate(p *pgconn.Pipeline) {
-	for _, name := range c.drop {
-		p.SendDeallocate(name)
+// encoder is what renders the statement's rows; not ok if nothing can.
+func (st *prepared) encoder(format sqlgen.RowFormat) (rowtext.Encoder, bool) {
+	if st.renders != nil && st.rendered == format {
+		return st.renders, true
 	}
-	c.drop = c.drop[:0]
-}
-
-// send queues a statement after others, preparing it first if the connection doesn't have it.
-func (c *statements) send(p *pgconn.Pipeline, s *step, keep bool, before []*prepared) *prepared {
-	values, oids, formats := arguments(s)
-	if !keep || s.key == "" {
-		p.SendQueryParams(s.statement.SQL, values, oids, formats, s.formats)
-		return &prepared{unnamed: true}
+	e, ok := newEncoder(format, st.fields)
+	if ok {
+		st.rendered, st.renders = format, e
 	}
-	if e, ok := c.byKey[s.key]; ok {
-		c.order.MoveToFront(e)
-		st := e.Value.(*prepared)
-		p.SendQueryStatement(st.description, values, formats, s.formats)
-		return st
-	}
-	if i := slices.IndexFunc(before, func(st *prepared) bool { return st.key == s.key }); i >= 0 {
-		p.SendQueryPrepared(before[i].name, values, formats, s.formats)
-		return before[i]
-	}
-	st := &prepared{key: s.key, name: nameOf(s.key, oids)}
-	p.SendPrepare(st.name, s.statement.SQL, oids)
-	p.SendQueryPrepared(st.name, values, formats, s.formats)
-	return st
+	return e, ok
 }
 
 // nameOf is a name that follows from the statement. So it means the same on all connections, should a pooler that
 // doesn't know of statements have two of them share one.
-func nameOf(key string, oids []uint32) string {
+func nameOf(s *step) string {
 	hash := sha256.New()
-	_, _ = io.WriteString(hash, key)
-	for _, oid := range oids {
-		_ = binary.Write(hash, binary.BigEndian, oid)
+	if s.role != "" {
+		_, _ = io.WriteString(hash, s.role+"\x00")
+	}
+	_, _ = io.WriteString(hash, s.statement.SQL)
+	for range s.texts {
+		_ = binary.Write(hash, binary.BigEndian, uint32(oidText))
+	}
+	for _, a := range s.statement.Args {
+		_ = binary.Write(hash, binary.BigEndian, a.OID)
 	}
 	return "tarn_" + base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:12])
 }
 
-func arguments(s *step) (values [][]byte, oids []uint32, formats []int16) {
-	n := len(s.statement.Args)
-	if n == 0 {
-		return nil, nil, nil
+// find finds a statement, which becomes the one used last; nil if there is none.
+func (c *statements) find(key statementKey) *prepared {
+	e, ok := c.byKey[key]
+	if !ok {
+		return nil
 	}
-	values, oids = make([][]byte, n), make([]uint32, n)
-	for i, a := range s.statement.Args {
-		values[i], oids[i] = a.Value, a.OID
-		if a.Binary {
-			if formats == nil {
-				formats = make([]int16, n)
-			}
-			formats[i] = 1
-		}
-	}
-	return values, oids, formats
+	c.order.MoveToFront(e)
+	return e.Value.(*prepared)
 }
 
-// receive reads the results of all steps up to the Sync.
-func (c *statements) receive(p *pgconn.Pipeline, steps []step, sent []*prepared) error {
-	first := c.results(p, steps, sent)
-	if first != nil {
-		for _, st := range sent {
-			if !st.unnamed && st.description == nil { // it is there or not
-				c.drop = append(c.drop, st.name)
-			}
-		}
-	}
-	return first
-}
-
-func (c *statements) results(p *pgconn.Pipeline, steps []step, sent []*prepared) error {
-	var first error
-	for i := 0; ; {
-		res, err := p.GetResults()
-		if err != nil {
-			var pgErr *pgconn.PgError
-			if !errors.As(err, &pgErr) {
-				if first != nil {
-					return first // which says why the connection is broken
-				}
-				return err
-			}
-			if first == nil {
-				first = pgErr
-			}
-			continue
-		}
-		switch res := res.(type) {
-		case *pgconn.PipelineSync:
-			return first
-		case *pgconn.StatementDescription:
-			res.Name = sent[i].name
-			c.keep(sent[i], res)
-		case *pgconn.ResultReader:
-			if i < len(steps) {
-				steps[i].rows(res)
-				i++
-			}
-			if _, err := res.Close(); err != nil && first == nil {
-				first = err
-			}
-		case nil:
-			return errors.Join(first, errors.New("the pipeline ended early"))
-		}
-	}
-}
-
-func (c *statements) keep(st *prepared, d *pgconn.StatementDescription) {
-	st.description = d
+func (c *statements) keep(st *prepared) {
 	c.byKey[st.key] = c.order.PushFront(st)
 	if c.order.Len() > maxStatements {
 		oldest := c.order.Back()
@@ -172,4 +100,23 @@ func (c *statements) keep(st *prepared, d *pgconn.StatementDescription) {
 		delete(c.byKey, old.key)
 		c.drop = append(c.drop, old.name)
 	}
+}
+
+// deallocate appends the messages that end the statements that were dropped.
+func (c *statements) deallocate(b []byte) []byte {
+	for _, name := range c.drop {
+		b = appendClose(b, name)
+	}
+	c.drop = c.drop[:0]
+	return b
+}
+
+// forget makes a connection prepare all statements anew.
+func forget(conn *pgconn.PgConn) {
+	c := &linkOf(conn).statements
+	for key, e := range c.byKey {
+		c.drop = append(c.drop, e.Value.(*prepared).name)
+		delete(c.byKey, key)
+	}
+	c.order.Init()
 }

@@ -17,16 +17,16 @@ const txIdle = 'I'
 // step is a statement of a pipeline and what to do with its rows.
 type step struct {
 	statement sqlgen.Statement
-	key       string  // under which it is kept prepared; empty for not at all
-	formats   []int16 // of the result's columns; nil for text
-	rows      func(*pgconn.ResultReader)
+	texts     []string // parameters before those of the statement, all text
+	role      string   // where PostgreSQL's plan depends on it, so that each role has a prepared statement of its own
+	once      bool     // not kept prepared
+	formats   []int16  // of the result's columns; nil for text
+	to        receiver // nil if nobody wants the rows
 }
 
-func command(sql string) step {
-	return step{statement: sqlgen.Statement{SQL: sql}, key: sql, rows: discard}
-}
+func (s *step) parameters() int { return len(s.texts) + len(s.statement.Args) }
 
-func discard(*pgconn.ResultReader) {}
+func command(sql string) step { return step{statement: sqlgen.Statement{SQL: sql}} }
 
 // transaction runs steps on a connection that nothing else uses.
 type transaction struct {
@@ -62,7 +62,7 @@ func (t *transaction) decided(ctx context.Context, steps []step, end End, reset 
 	}
 	last := t.finish(end, reset)
 	for i := range last {
-		last[i].key = "" // to prepare it may fail, and now nothing can be run anew
+		last[i].once = true // to prepare it may fail, and now nothing can be run anew
 	}
 	if err := t.send(ctx, last); err != nil {
 		t.rollback(ctx)
@@ -120,23 +120,12 @@ func (t *transaction) rollback(ctx context.Context) {
 
 // send sends the steps as one pipeline and reads all results. The first error ends the pipeline at the server.
 func (t *transaction) send(ctx context.Context, steps []step) error {
-	cache := cacheOf(t.conn)
-	p := t.conn.StartPipeline(ctx)
-	cache.deallocate(p)
-	sent := make([]*prepared, 0, len(steps))
-	for i := range steps {
-		sent = append(sent, cache.send(p, &steps[i], t.runner.Prepared, sent))
-		if t.sent != nil {
+	if t.sent != nil {
+		for i := range steps {
 			t.sent(steps[i].statement.SQL)
 		}
 	}
-	err := p.Sync()
-	if err == nil {
-		err = cache.receive(p, steps, sent)
-	}
-	if cerr := p.Close(); err == nil {
-		err = cerr
-	}
+	err := linkOf(t.conn).run(ctx, steps, t.runner.Prepared)
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}

@@ -80,6 +80,9 @@ func (o Options) name() string {
 
 // ContentType is the value of the Content-Type header of a body of this type.
 func (t Type) ContentType() string {
+	if t.Kind == JSON {
+		return "application/json; charset=utf-8" // nearly all are
+	}
 	if t.Kind == OctetStream || t.Kind == NDJSON || t.Kind == Other {
 		return t.String()
 	}

@@ -26,8 +26,14 @@ type Reply struct {
 }
 
 func (r *Reply) add(name, value string) {
+	if r.Headers == nil {
+		r.Headers = make([]Header, 0, usualHeaders)
+	}
 	r.Headers = append(r.Headers, Header{Name: name, Value: value})
 }
+
+// usualHeaders is how many headers an answer seldom has more than.
+const usualHeaders = 8
 
 // length states the body's length; where a HEAD is answered, none is stated.
 func (r *Reply) length() { r.add("Content-Length", strconv.FormatInt(r.Before+int64(len(r.Body)), 10)) }

@@ -16,6 +16,7 @@ type Input struct {
 	URI    string // as the client sent it, for the request.path setting
 	Query  string // raw
 	Header map[string][]string
+	Host   string // which isn't among the headers
 	Body   []byte
 	Stream io.Reader // the body in place of Body, where it is too large to be held if it needn't be; else nil
 }
@@ -43,12 +44,9 @@ type Request struct {
 	Columns    []string // sorted: the payload's keys or the columns parameter
 	Accept     []media.Type
 	Content    media.Type
-	Headers    []Header // for the request.headers setting: lower-case names, without Cookie
-	Cookies    []Header // for the request.cookies setting
+	Headers    string // the request.headers setting: a JSON object by lower-case names, without Cookie
+	Cookies    string // the request.cookies setting
 }
-
-// Header is a name and a value.
-type Header struct{ Name, Value string }
 
 // Action is what is to be done to which resource.
 //

@@ -195,7 +195,7 @@ func (w *writer) defaults(fields []plan.Field, object bool) {
 				w.raw(", ")
 			}
 			first = false
-			w.raw(quoteLiteral(f.Name), ", ", f.Default)
+			w.raw(QuoteLiteral(f.Name), ", ", f.Default)
 		}
 		w.raw(")")
 	}

@@ -91,8 +91,8 @@ func QuoteQualified(id schema.Ident) string {
 	return QuoteIdent(id.Schema) + "." + QuoteIdent(id.Name)
 }
 
-// quoteLiteral quotes a string that comes of the database itself.
-func quoteLiteral(s string) string {
+// QuoteLiteral quotes a string that comes of the database itself, or of the server's settings.
+func QuoteLiteral(s string) string {
 	s = strings.ReplaceAll(cutNul(s), "'", "''")
 	if strings.Contains(s, `\`) {
 		return "E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
