@@ -20,12 +20,18 @@ import (
 )
 
 // Error says why a request was not made, or an answer not read.
-type Error struct{ reason string }
+type Error struct {
+	reason string
+	host   bool
+}
 
 // Error implements error. There is nothing secret in it.
 func (e *Error) Error() string { return e.reason }
 
-func refuse(reason string) error { return &Error{reason} }
+// Host tells whether the URL is a good one, but leads to a host that isn't allowed.
+func (e *Error) Host() bool { return e.host }
+
+func refuse(reason string) error { return &Error{reason: reason} }
 
 // Resolver finds the addresses of a name.
 type Resolver interface {
@@ -99,7 +105,8 @@ func (c *Client) check(raw string) (*url.URL, *Rule, error) {
 			return u, r, nil
 		}
 	}
-	return nil, nil, refuse("the host " + strconv.Quote(u.Scheme+"://"+u.Host) + " is none of those that the administrator allows")
+	reason := "the host " + strconv.Quote(u.Scheme+"://"+u.Host) + " is none of those that the administrator allows"
+	return nil, nil, &Error{reason: reason, host: true}
 }
 
 type ruleKey struct{}
