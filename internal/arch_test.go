@@ -21,11 +21,13 @@ const module = "github.com/tarn-data/tarn/"
 var mayImport = map[string]string{
 	"cmd/tarn": "cli",
 
-	"apiclient": "config",
+	"connection": "auth endpoint fault outbound vault workspace",
+	"workspace":  "vault",
+	"apiclient":  "config",
 
-	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit",
+	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
 	"server": "endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
-		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf",
+		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -53,7 +55,7 @@ var mayImport = map[string]string{
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",
 	"control/clusters":  "endpoint",
-	"store":             "auth control/databases control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits",
+	"store":             "auth control/databases control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits connection",
 
 	"endpoint/openapi": "endpoint",
 

@@ -9,9 +9,12 @@ import (
 	"log/slog"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tarn-data/tarn/internal/outbound"
 )
 
 // version is set when the binary is built.
@@ -61,7 +64,7 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("tarn"),
-		kong.Vars{"data_dir": defaultDataDir()},
+		kong.Vars{"data_dir": defaultDataDir(), "outbound": strings.Join(outbound.Default(), ",")},
 		kong.Description("A self-hosted lakebase: PostgreSQL as a REST API, and the platform around it."),
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),

@@ -33,6 +33,8 @@ type serveCommand struct {
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
+	Outbound    []string `default:"${outbound}" env:"TARN_OUTBOUND" placeholder:"HOST" help:"Hosts that may be connected to for connections and the connector: NAME, *.NAME for all below it, with a port if it isn't 443, and =NETWORK if it isn't on the Internet."`
+	OutboundCA  string   `type:"existingfile" env:"TARN_OUTBOUND_CA" help:"File of certificates (PEM) that these hosts' certificates may be signed with, besides the system's."`
 
 	gatewayFlags
 	instanceFlags
@@ -73,6 +75,7 @@ func (c *serveCommand) Run(e *env) error {
 		StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates, Instances: instances,
 		Out: e.stdout, Log: e.logger(level),
+		Outbound: c.Outbound, OutboundCA: c.OutboundCA,
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/tarn-data/tarn/internal/control/databases"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
+	"github.com/tarn-data/tarn/internal/outbound"
 	"github.com/tarn-data/tarn/internal/store"
 	"github.com/tarn-data/tarn/internal/vault"
 )
@@ -35,6 +36,8 @@ type platform struct {
 	ids   *identities
 	inst  *databases.Service
 	log   *slog.Logger
+
+	outbound *outbound.Client
 
 	guards  *guards
 	changes *changes
@@ -68,6 +71,9 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, p.vault.Run)
+	if p.outbound, err = openOutbound(opt); err != nil {
+		return err
+	}
 	if p.audit, err = openAudit(ctx, opt, p.state, strconv.FormatInt(ws.ID, 10)); err != nil {
 		return err
 	}
@@ -123,7 +129,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(),
+	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(), p.connections(),
 		p.guards.routes(p.state))
 }
 

@@ -51,6 +51,8 @@ type ServeOptions struct {
 	Sample      bool
 	Issuers     []token.IssuerConfig
 	VaultKeys   []string // where the vault's root keys are
+	Outbound    []string // hosts that may be asked in the name of callers
+	OutboundCA  string   // file of certificates that these hosts' are signed with, besides the system's
 	Gateway     GatewayOptions
 	Instances   InstanceOptions
 

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/connection"
+	"github.com/tarn-data/tarn/internal/endpoint"
+	"github.com/tarn-data/tarn/internal/outbound"
+	"github.com/tarn-data/tarn/internal/workspace"
+)
+
+const (
+	outboundTimeout = time.Minute
+	outboundMaxBody = 16 << 20
+)
+
+// openOutbound makes what asks other hosts in the name of those who call.
+func openOutbound(opt ServeOptions) (*outbound.Client, error) {
+	rules, err := outbound.ParseRules(opt.Outbound)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootCAs(opt.OutboundCA)
+	if err != nil {
+		return nil, err
+	}
+	return outbound.New(outbound.Options{Rules: rules, RootCAs: roots, Timeout: outboundTimeout, MaxBody: outboundMaxBody}), nil
+}
+
+// rootCAs are the authorities that are trusted: the system's, and those of a file if one is named.
+func rootCAs(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // the system's
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("certificates of other hosts: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("certificates of other hosts: there are none in " + file)
+	}
+	return pool, nil
+}
+
+// connections are the routes of connections, in both dialects.
+func (p *platform) connections() []endpoint.Route {
+	s := connection.NewService(connection.Options{
+		Store: p.state, Sealer: p.vault, Outbound: p.outbound, Workspace: workspace.New(p.outbound), Directory: p.ids.directory,
+		NewID: newUUID, Now: time.Now, Log: p.log,
+	})
+	return append(s.Routes(), s.ReltioRoutes()...)
+}
+
+// newUUID makes a random UUID.
+func newUUID() string {
+	const version, variant = 0x40, 0x80
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6], b[8] = b[6]&0x0f|version, b[8]&0x3f|variant
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
