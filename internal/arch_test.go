@@ -51,6 +51,7 @@ var mayImport = map[string]string{
 	"audit":             "endpoint fault",
 	"endpoint":          "auth fault",
 	"vault":             "",
+	"connector":         "auth endpoint fault outbound vault workspace",
 	"synctable":         "",
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",

@@ -44,4 +44,11 @@ type Credential struct {
 	Account *Account
 	TokenID string   // tells credentials apart in the audit log
 	Scopes  []string // nil for all
+	Claims  string   // of a signed token, as JSON; empty if there are none
 }
+
+// NoAccountError says that a token is good, but that its principal isn't there or isn't active.
+type NoAccountError struct{}
+
+// Error implements error.
+func (NoAccountError) Error() string { return "the token's principal has no active account" }

@@ -19,6 +19,7 @@ type Call struct {
 	Route     *Route
 	Account   *auth.Account // nil for who isn't known
 	Scopes    []string      // of the token; nil for all
+	Claims    string        // of a signed token, as JSON; empty if there are none
 	TokenID   string        // which credential it was; never its secret
 
 	Params    map[string]any // the input, with secrets removed

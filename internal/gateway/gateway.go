@@ -178,7 +178,7 @@ func (g *Gateway) authenticate(ctx context.Context, r *http.Request, c *endpoint
 	if err != nil {
 		return err
 	}
-	c.Account, c.TokenID, c.Scopes = cred.Account, cred.TokenID, cred.Scopes
+	c.Account, c.TokenID, c.Scopes, c.Claims = cred.Account, cred.TokenID, cred.Scopes, cred.Claims
 	return nil
 }
 
