@@ -56,7 +56,7 @@ var mayImport = map[string]string{
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",
 	"control/clusters":  "endpoint",
-	"store":             "auth control/databases control/identity fault pg vault audit ratelimit throttle control/ipaccess control/limits connection",
+	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection",
 
 	"endpoint/openapi": "endpoint",
 
@@ -69,7 +69,8 @@ var mayImport = map[string]string{
 	"ratelimit":            "",
 
 	// Services: none knows another.
-	"control/identity": "auth endpoint fault",
+	"control/identity": "auth endpoint fault scim",
+	"scim":             "fault",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
@@ -87,6 +88,7 @@ var mayImport = map[string]string{
 // pure are the packages that are plain functions: nothing of the world outside reaches them, and nothing of what they
 // do reaches it. They import each other and the standard library only.
 var pure = []string{
+	"scim",
 	"fault",
 	"dataapi/media",
 	"dataapi/request",

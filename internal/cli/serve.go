@@ -30,6 +30,7 @@ type serveCommand struct {
 	Replicas    string   `env:"TARN_REPLICAS" placeholder:"URLS" help:"Connection strings of standby servers of that PostgreSQL to read from, with space between them."`
 	PostgresBin string   `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
 	AdminUser   string   `default:"admin" env:"TARN_ADMIN_USER" help:"Name of the first administrator, who is made when there is nobody yet."`
+	Roles       string   `name:"roles-postgres" env:"TARN_ROLES_POSTGRES" help:"Connection string of a role that may create roles: it makes the role that a new user or service principal has in the Data API. The embedded PostgreSQL's owner does if nobody else is named."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
@@ -72,7 +73,7 @@ func (c *serveCommand) Run(e *env) error {
 	return server.Serve(e.ctx, server.ServeOptions{
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
 		PostgresURL: c.Postgres, Replicas: server.LakebaseReplicas{URLs: strings.Fields(c.Replicas), MaxLag: c.ReplicaMaxLag},
-		StateURL: c.State, AdminUser: c.AdminUser, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
+		StateURL: c.State, AdminUser: c.AdminUser, RolesURL: c.Roles, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, Gateway: gates, Instances: instances,
 		Out: e.stdout, Log: e.logger(level),
 		Outbound: c.Outbound, OutboundCA: c.OutboundCA,

@@ -17,16 +17,23 @@ type identities struct {
 	directory *store.Directory
 	passwords *identity.Passwords
 	secrets   *identity.Secrets
+	service   *identity.Service
 }
 
 // openIdentities makes the first administrator where there is nobody yet.
-func openIdentities(ctx context.Context, opt ServeOptions, state *store.DB) (*identities, error) {
+func openIdentities(ctx context.Context, opt ServeOptions, state *store.DB, ws store.Workspace) (*identities, error) {
 	ids := &identities{directory: state.Directory(time.Now)}
 	var err error
 	if ids.passwords, err = identity.NewPasswords(state, ids.directory, identity.DefaultCost()); err != nil {
 		return nil, err
 	}
 	ids.secrets = identity.NewSecrets(state, ids.directory)
+	ids.service = &identity.Service{
+		Store: state, AccountID: ws.AccountID, Passwords: ids.passwords, Secrets: ids.secrets,
+	}
+	if opt.RolesURL != "" {
+		ids.service.Roles = &principalRoles{url: opt.RolesURL, log: opt.Log}
+	}
 	if err := ids.bootstrap(ctx, opt, state); err != nil {
 		return nil, fmt.Errorf("make the first administrator: %w", err)
 	}

@@ -78,7 +78,7 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, func(ctx context.Context) { forgetRecords(ctx, opt.Log, p.state, opt.AuditRetention) })
-	if p.ids, err = openIdentities(ctx, opt, p.state); err != nil {
+	if p.ids, err = openIdentities(ctx, opt, p.state, ws); err != nil {
 		return err
 	}
 	if p.guards, err = newGuards(opt, p.state); err != nil {
@@ -130,7 +130,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
 	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(), p.connections(),
-		p.guards.routes(p.state))
+		p.guards.routes(p.state), p.ids.service.Routes())
 }
 
 func (p *platform) close() {

@@ -47,6 +47,7 @@ type ServeOptions struct {
 	Replicas    LakebaseReplicas
 	StateURL    string // of the database for Tarn's own state, as its owner; empty for the embedded PostgreSQL's
 	AdminUser   string // name of the first administrator
+	RolesURL    string // of who makes the roles of principals; empty for the embedded PostgreSQL's owner, or nobody
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
@@ -98,6 +99,9 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		opt.Instances.server = own.databases()
 		if opt.StateURL == "" {
 			opt.StateURL = own.RoleURL(embedded.StoreRole, embedded.StoreDatabase)
+		}
+		if opt.RolesURL == "" {
+			opt.RolesURL = own.OwnerURL(embedded.UserDatabase)
 		}
 		var end context.CancelCauseFunc
 		ctx, end = context.WithCancelCause(ctx)

@@ -67,6 +67,3 @@ func (r Ref) Label() string {
 	}
 	return r.Name
 }
-
-// maxName is how many bytes a name has at most.
-const maxName = 256
