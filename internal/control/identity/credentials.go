@@ -50,7 +50,7 @@ func (s *Service) createSecret(ctx context.Context, in secretInput) (newSecretOu
 	lifetime := SecretLifetime
 	if in.Lifetime != "" {
 		seconds, err := strconv.ParseFloat(strings.TrimSuffix(in.Lifetime, "s"), 64)
-		if err != nil || !strings.HasSuffix(in.Lifetime, "s") || seconds < 1 || seconds > SecretLifetime.Seconds() {
+		if err != nil || !strings.HasSuffix(in.Lifetime, "s") || !(seconds >= 1 && seconds <= SecretLifetime.Seconds()) { // nor NaN
 			return newSecretOutput{}, endpoint.Invalid("The lifetime is a number of seconds such as 3600s, " +
 				strconv.Itoa(int(SecretLifetime.Seconds())) + "s at most.")
 		}
