@@ -25,7 +25,7 @@ var mayImport = map[string]string{
 	"workspace":  "vault",
 	"apiclient":  "config",
 
-	"cli": "apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
+	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
 	"server": "endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
 

@@ -67,7 +67,9 @@ type Log struct {
 	timer    *time.Timer   // for what nobody waits for
 	away     error         // why the store can't be reached just now
 	left     bool          // what is in the files could not be stored before the log was closed
-	anchored time.Time
+	head     Head          // as of what was stored last
+
+	anchored Head // the head that was kept on this machine
 }
 
 // Open begins to write a log. It stores what other processes have left behind.
@@ -212,4 +214,9 @@ func (l *Log) Close(ctx context.Context) error {
 		return l.spool.close()
 	}
 	return l.spool.remove()
+}
+
+// Note records at once something that was done without a server.
+func Note(ctx context.Context, store Appender, writer string, c *endpoint.Call) (Head, error) {
+	return store.Append(ctx, Batch{Writer: writer, Number: 1, Entries: []Entry{newRecord(c, "").encode()}})
 }

@@ -8,8 +8,10 @@ import (
 // run stores what is queued, batch after batch: what comes while one is stored goes with the next.
 func (l *Log) run(ctx context.Context) {
 	defer close(l.done)
-	others := time.NewTicker(adoptEvery)
+	defer l.anchor()
+	others, anchors := time.NewTicker(adoptEvery), time.NewTicker(anchorEvery)
 	defer others.Stop()
+	defer anchors.Stop()
 	for {
 		select {
 		case <-l.kick:
@@ -18,6 +20,8 @@ func (l *Log) run(ctx context.Context) {
 			}
 		case <-others.C:
 			l.adopt(ctx)
+		case <-anchors.C:
+			l.anchor()
 		case <-l.end:
 			l.storeQueue(ctx)
 			return
@@ -99,12 +103,22 @@ func (l *Log) succeeded(head Head, stored chan struct{}) {
 	if err := l.spool.clear(); err != nil {
 		l.opt.Log.Error("audit log: a file could not be emptied", "error", err)
 	}
-	if now := time.Now(); now.Sub(l.anchored) >= anchorEvery {
-		l.anchored = now
-		if err := WriteAnchor(l.opt.Dir, head); err != nil {
-			l.opt.Log.Error("audit log: the anchor could not be written", "error", err)
-		}
+	l.head = head
+}
+
+// anchor keeps the head on this machine.
+func (l *Log) anchor() {
+	l.mu.Lock()
+	head := l.head
+	l.mu.Unlock()
+	if head == l.anchored {
+		return
 	}
+	if err := WriteAnchor(l.opt.Dir, head); err != nil {
+		l.opt.Log.Error("audit log: the anchor could not be written", "error", err)
+		return
+	}
+	l.anchored = head
 }
 
 func (l *Log) failed(err error) {

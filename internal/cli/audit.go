@@ -169,10 +169,10 @@ func (c *auditTailCommand) follow(e *env, client *apiclient.Client, query url.Va
 		}
 		var page auditPageOut
 		if err := client.Get(e.ctx, auditPath, query, &page); err != nil {
-			if e.ctx.Err() != nil {
-				return nil
+			if e.ctx.Err() == nil {
+				return err
 			}
-			return err
+			return nil //nolint:nilerr // it was ended
 		}
 		records = page.Records
 	}
@@ -291,10 +291,6 @@ func (c *auditVerifyCommand) verify(e *env, known []audit.Head) (*audit.Report, 
 		defer func() { _ = f.Close() }() // it was only read
 		return audit.VerifyExport(f, known)
 	}
-	stateURL, err := c.url()
-	if err != nil {
-		return nil, err
-	}
 	anchor, err := audit.ReadAnchor(server.AuditDir(c.DataDir))
 	if err != nil {
 		return nil, err
@@ -302,5 +298,5 @@ func (c *auditVerifyCommand) verify(e *env, known []audit.Head) (*audit.Report, 
 	if anchor.Sequence > 0 {
 		known = append(known, anchor)
 	}
-	return server.VerifyAudit(e.ctx, stateURL, known)
+	return server.VerifyAudit(e.ctx, c.options(), known)
 }

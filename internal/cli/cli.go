@@ -28,6 +28,8 @@ type commands struct {
 	Login   loginCommand   `cmd:"" help:"Log in to a server with a browser."`
 	Token   tokenCommand   `cmd:"" help:"Make, list and delete personal access tokens."`
 	Audit   auditCommand   `cmd:"" help:"Read, export and verify the audit log."`
+	Backup  backupCommand  `cmd:"" help:"Write Tarn's own state into a file."`
+	Restore restoreCommand `cmd:"" help:"Make Tarn's own state of a backup."`
 	Psql    psqlCommand    `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }

@@ -1,22 +1,14 @@
 package cli
 
-import (
-	"github.com/tarn-data/tarn/internal/pg/embedded"
-)
+import "github.com/tarn-data/tarn/internal/server"
 
 // stateFlags say where Tarn's own state is.
 type stateFlags struct {
-	DataDir string `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Data directory of the lakebase."`
-	State   string `env:"TARN_STATE" help:"Connection string of the database of Tarn's own state, as its owner. Without it, the embedded PostgreSQL's, which must be served."`
+	DataDir     string `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Data directory of the lakebase."`
+	State       string `env:"TARN_STATE" help:"Connection string of the database of Tarn's own state, as its owner. Without it, the embedded PostgreSQL's."`
+	PostgresBin string `type:"path" env:"TARN_POSTGRES_BIN" help:"Folder of PostgreSQL's server programs, for the embedded one."`
 }
 
-func (f *stateFlags) url() (string, error) {
-	if f.State != "" {
-		return f.State, nil
-	}
-	address, err := embedded.Locate(f.DataDir)
-	if err != nil {
-		return "", withHint(err, "Start the lakebase first, tarn serve --data-dir "+f.DataDir+", or name the database with --state.")
-	}
-	return address.RoleURL(embedded.StoreRole, embedded.StoreDatabase), nil
+func (f *stateFlags) options() server.StateOptions {
+	return server.StateOptions{URL: f.State, DataDir: f.DataDir, BinDir: f.PostgresBin}
 }

@@ -62,11 +62,15 @@ func closeAudit(log *slog.Logger, l *audit.Log) {
 }
 
 // VerifyAudit follows the whole audit log of a state, and looks for heads that were known before.
-func VerifyAudit(ctx context.Context, stateURL string, known []audit.Head) (*audit.Report, error) {
-	state, err := store.Connect(ctx, store.Options{URL: stateURL, AppName: appName})
-	if err != nil {
-		return nil, err
-	}
-	defer state.Close()
-	return audit.Verify(ctx, state.Audit(), known)
+func VerifyAudit(ctx context.Context, opt StateOptions, known []audit.Head) (report *audit.Report, err error) {
+	err = opt.with(ctx, func(stateURL string) error {
+		state, err := store.Connect(ctx, store.Options{URL: stateURL, AppName: appName})
+		if err != nil {
+			return err
+		}
+		defer state.Close()
+		report, err = audit.Verify(ctx, state.Audit(), known)
+		return err
+	})
+	return report, err
 }

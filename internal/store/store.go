@@ -26,6 +26,8 @@ type Options struct {
 	URL     string // of a role that owns the database
 	AppName string
 	Log     *slog.Logger
+
+	restoring bool // it is being made of a dump
 }
 
 // DB is Tarn's own state. It is safe for concurrent use.
@@ -39,6 +41,10 @@ type DB struct {
 func Open(ctx context.Context, opt Options) (*DB, error) {
 	db, err := Connect(ctx, opt)
 	if err != nil {
+		return nil, err
+	}
+	if err := db.checkWhole(ctx); err != nil {
+		db.Close()
 		return nil, err
 	}
 	if err := migrate(ctx, db.pool, opt.Log); err != nil {
