@@ -121,7 +121,7 @@ var dependents = map[string]string{
 	"github.com/prometheus/client_golang": "server",
 	"github.com/klauspost/compress":       "server",
 	"golang.org/x/oauth2":                 "apiclient",
-	"golang.org/x/crypto":                 "control/identity",
+	"golang.org/x/crypto":                 "control/identity server",
 	"github.com/redis/go-redis/v9":        "throttle/redisshares",
 	"go4.org/netipx":                      "control/ipaccess",
 	"golang.org/x/sys":                    "server pg/embedded",

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/ratelimit"
@@ -17,10 +18,20 @@ type gatewayFlags struct {
 	Redis            string   `env:"TARN_REDIS" placeholder:"URL" help:"Redis in which several processes share rate limits, as redis://user:password@host:6379/0. Without it, they share them in the state."`
 	TrustedProxy     []string `env:"TARN_TRUSTED_PROXIES" placeholder:"NETWORK" help:"Addresses or networks of proxies that are believed who they were asked by."`
 	ForwardedHeader  string   `default:"x-forwarded" enum:"x-forwarded,forwarded" env:"TARN_FORWARDED_HEADER" help:"In which headers trusted proxies say so: ${enum}."`
+
+	TLSCert       string        `type:"path" env:"TARN_TLS_CERT" placeholder:"FILE" help:"Certificate of the API and those it is signed by, PEM. The file is read anew when it changes."`
+	TLSKey        string        `type:"path" env:"TARN_TLS_KEY" placeholder:"FILE" help:"Key of the certificate, PEM."`
+	ACMEDomain    []string      `name:"acme-domain" env:"TARN_ACME_DOMAINS" placeholder:"NAME" help:"Name of this server to ask a certificate for by ACME, in place of files. The authority must reach --listen as port 443 of it. To name one is to agree to the authority's terms."`
+	ACMEEmail     string        `name:"acme-email" env:"TARN_ACME_EMAIL" help:"Where the authority may write to."`
+	ACMEDirectory string        `name:"acme-directory" env:"TARN_ACME_DIRECTORY" placeholder:"URL" help:"The authority's directory; Let's Encrypt's, if it isn't said."`
+	H2C           bool          `name:"h2c" env:"TARN_H2C" help:"Serve HTTP/2 without encryption, too, for proxies that speak it."`
+	DrainDelay    time.Duration `default:"0s" env:"TARN_DRAIN_DELAY" help:"How long requests are still let in after the signal to end, while /ready says no, so that balancers hear of it."`
 }
 
 func (f *gatewayFlags) options() (server.GatewayOptions, error) {
-	opt := server.GatewayOptions{RedisURL: f.Redis}
+	opt := server.GatewayOptions{RedisURL: f.Redis, DrainDelay: f.DrainDelay, TLS: server.TLSOptions{
+		CertFile: f.TLSCert, KeyFile: f.TLSKey, Domains: f.ACMEDomain, Email: f.ACMEEmail, Directory: f.ACMEDirectory, Plain2: f.H2C,
+	}}
 	var err error
 	if opt.Limit, err = limit("--rate-limit", f.RateLimit, f.RateBurst); err != nil {
 		return opt, err

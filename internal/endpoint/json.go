@@ -185,6 +185,9 @@ func article(k reflect.Kind) string {
 }
 
 func bodyFault(err error) error {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
+		return known
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fault.New(fault.TooLarge, "MAX_REQUEST_SIZE_EXCEEDED", "The request's body is larger than the server accepts.")
 	}

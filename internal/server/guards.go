@@ -29,6 +29,8 @@ type GatewayOptions struct {
 	DataAPILimit ratelimit.Limit // of the Data API for each principal
 	RedisURL     string          // where limits are shared; empty for the state
 	Proxies      gateway.Proxies // that are trusted
+	TLS          TLSOptions
+	DrainDelay   time.Duration // between being told to end and refusing connections
 }
 
 // dataAPIService is what the Data API is called in limits and figures.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ type servers struct {
 	log     *slog.Logger
 	running []*http.Server
 	failed  chan error
+	delay   time.Duration // between the end and that no one is let in any more, so that balancers hear of it
 }
 
 func newServers(log *slog.Logger) *servers {
@@ -26,11 +28,29 @@ func newServers(log *slog.Logger) *servers {
 
 // start has a handler serve whoever comes to a listener.
 func (s *servers) start(name string, h http.Handler, l net.Listener) {
+	s.startWith(name, newHTTPServer(h, s.log), l)
+}
+
+// startTLS is start with encryption, unless there is nothing to encrypt with.
+func (s *servers) startTLS(name string, h http.Handler, l net.Listener, encrypted *tls.Config, plain2 bool) {
 	server := newHTTPServer(h, s.log)
+	server.TLSConfig = encrypted
+	server.Protocols = &http.Protocols{}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetHTTP2(true)
+	server.Protocols.SetUnencryptedHTTP2(plain2)
+	s.startWith(name, server, l)
+}
+
+func (s *servers) startWith(name string, server *http.Server, l net.Listener) {
 	s.running = append(s.running, server)
-	s.log.Info("listening", "server", name, "address", l.Addr().String())
+	s.log.Info("listening", "server", name, "address", l.Addr().String(), "tls", server.TLSConfig != nil)
+	serve := server.Serve
+	if server.TLSConfig != nil {
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	go func() {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			select {
 			case s.failed <- err:
 			default: // one failure is enough
@@ -39,11 +59,19 @@ func (s *servers) start(name string, h http.Handler, l net.Listener) {
 	}()
 }
 
-// wait waits until the context ends or a server fails.
+// wait waits until the context ends or a server fails. When the context ends, requests are still let in for a while.
 func (s *servers) wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
-		s.log.Info("draining", "cause", context.Cause(ctx), "timeout", drainTimeout.String())
+		s.log.Info("draining", "cause", context.Cause(ctx), "delay", s.delay.String(), "timeout", drainTimeout.String())
+	case err := <-s.failed:
+		return err
+	}
+	for _, server := range s.running {
+		server.SetKeepAlivesEnabled(false)
+	}
+	select {
+	case <-time.After(s.delay):
 		return nil
 	case err := <-s.failed:
 		return err

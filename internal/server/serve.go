@@ -16,6 +16,7 @@ import (
 
 	"github.com/tarn-data/tarn/internal/accesslog"
 	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/pg"
 	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/token"
@@ -139,6 +140,10 @@ func newAuthenticator(keys *token.Keyring, issuers []token.IssuerConfig, stats *
 }
 
 func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *token.Keyring, stats *token.Stats) error {
+	encrypted, err := opt.Gateway.TLS.config(opt.DataDir, opt.Log)
+	if err != nil {
+		return err
+	}
 	var lc net.ListenConfig
 	api, err := lc.Listen(ctx, "tcp", opt.Listen)
 	if err != nil {
@@ -149,7 +154,11 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		_ = api.Close()
 		return fmt.Errorf("listen for admin: %w", err)
 	}
-	if err := greet(opt, keys, api.Addr().String(), adminListener.Addr().String()); err != nil {
+	origin := "http://" + api.Addr().String()
+	if encrypted != nil {
+		origin = "https://" + api.Addr().String()
+	}
+	if err := greet(opt, keys, origin, adminListener.Addr().String()); err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
@@ -168,6 +177,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	door := &door{ctx: ctx}
 	door.open(api)
 	servers := newServers(opt.Log)
+	servers.delay = opt.Gateway.DrainDelay
 	defer servers.stop()
 	defer reloadOnSignal(dbs.Each)()
 	servers.start("admin", named(recovered(&admin{
@@ -175,7 +185,9 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		ready:   dbs.reachable,
 		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
 	}, opt.Log), opt.Version), adminListener)
-	servers.start("API", named(compressed(opt.Gateway.Proxies.Handler(access.Handler(recovered(mux, opt.Log), logsAt(opt.Log)))), opt.Version), api)
+	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
+	chain = named(compressed(opt.Gateway.Proxies.Handler(gateway.Paced(chain))), opt.Version)
+	servers.startTLS("API", chain, api, encrypted, opt.Gateway.TLS.Plain2)
 	return servers.wait(ctx)
 }
 
@@ -194,19 +206,19 @@ func logsAt(log *slog.Logger) func(status int) bool {
 }
 
 // greet says where everything is and what to try first.
-func greet(opt ServeOptions, keys *token.Keyring, api, admin string) error {
+func greet(opt ServeOptions, keys *token.Keyring, origin, admin string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Tarn %s is serving.\n\n  Data API  http://%s%s{workspace_id}/rest/{database}/{schema}/{relation}\n  admin     http://%s/ready  /live  /metrics\n",
-		opt.Version, api, lakebasePath, admin)
+	fmt.Fprintf(&b, "Tarn %s is serving.\n\n  Data API  %s%s{workspace_id}/rest/{database}/{schema}/{relation}\n  admin     http://%s/ready  /live  /metrics\n",
+		opt.Version, origin, lakebasePath, admin)
 	if opt.Sample {
 		tok, err := keys.Mint(token.Claims{Subject: SampleUser, Lifetime: sampleLifetime})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(&b, "\nThe sample is in database %s. A token for %s, for a day:\n\n"+
-			"  export DBX_OAUTH_TOKEN=%s\n  export REST_ENDPOINT=http://%s%s1/rest/%s/public\n\n"+
+			"  export DBX_OAUTH_TOKEN=%s\n  export REST_ENDPOINT=%s%s1/rest/%s/public\n\n"+
 			"Try:\n\n  curl -H \"Authorization: Bearer $DBX_OAUTH_TOKEN\" \"$REST_ENDPOINT/clients?select=id,name,projects(id,name)&id=gte.2\"\n",
-			SampleDatabase, SampleUser, tok, api, lakebasePath, SampleDatabase)
+			SampleDatabase, SampleUser, tok, origin, lakebasePath, SampleDatabase)
 	}
 	_, err := io.WriteString(opt.Out, b.String())
 	return err
