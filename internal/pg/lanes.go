@@ -7,9 +7,11 @@ import (
 
 const (
 	// fastMean is how long the recent runs of a shape took at most, on average, for it to be fast.
-	fastMean = 50 * time.Millisecond
+	fastMean = 200 * time.Millisecond
 	// overdueAfter is when a run that goes on makes its shape slow, whatever earlier ones took.
 	overdueAfter = time.Second
+	// longestRun is how much a run counts at most, so that it can be made good by a few others.
+	longestRun = 2 * time.Second
 	// keptShapes is how many shapes are remembered in each of two generations.
 	keptShapes = 512
 )
@@ -114,7 +116,7 @@ func (l *lanes) end(s *shape, took time.Duration, overdue bool) {
 		s.overdue--
 	}
 	if took >= 0 {
-		took = min(took, overdueAfter) // so that it can be made good by a few
+		took = min(took, longestRun)
 		if s.known {
 			s.mean += (took - s.mean) / 8
 		} else {

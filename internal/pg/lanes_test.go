@@ -63,7 +63,7 @@ func TestShapesAreKnownByTheirRuns(t *testing.T) {
 	if n := l.most(s); n != 9 {
 		t.Errorf("it is fast again, and gets %d", n)
 	}
-	l.runs(s, 50, 60*time.Millisecond)
+	l.runs(s, 50, 300*time.Millisecond)
 	if n := l.most(s); n != 6 {
 		t.Errorf("it is slow, and gets %d", n)
 	}

@@ -21,8 +21,8 @@ const (
 	cancelGrace = 2 * time.Second
 	// closeGrace is how long a connection may take to close before its place is given to another.
 	closeGrace = 15 * time.Second
-	// longestConnect is how long connecting may take where there is no other limit.
-	longestConnect = 2 * time.Minute
+	// connectGrace is how long connecting may take at least, though nobody waits for it any more.
+	connectGrace = 10 * time.Second
 	// lookEvery is how often at most it is looked whether running statements are overdue.
 	lookEvery = 100 * time.Millisecond
 	// quietFor is how long a connection may be idle without being looked at before it is used again.
@@ -339,11 +339,7 @@ func (p *Pool) open(ctx context.Context, s *shape, since time.Duration) (*Conn, 
 }
 
 func (p *Pool) connect() (*Conn, error) {
-	limit := p.opt.AcquireTimeout
-	if limit <= 0 {
-		limit = longestConnect
-	}
-	ctx, cancel := context.WithTimeout(p.ctx, limit)
+	ctx, cancel := context.WithTimeout(p.ctx, max(p.opt.AcquireTimeout, connectGrace))
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, p.config)
 	switch {

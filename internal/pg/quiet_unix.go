@@ -23,11 +23,11 @@ func quiet(conn net.Conn) bool {
 		return true
 	}
 	silent := true
-	err = raw.Read(func(fd uintptr) bool {
+	// Not raw.Read: the driver may have a read going on, which that would wait for.
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		silent = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK || err == syscall.EINTR
-		return true
 	})
 	return err != nil || silent
 }
