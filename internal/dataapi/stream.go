@@ -9,6 +9,7 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/plan"
 	"github.com/tarn-data/tarn/internal/dataapi/prepared"
 	"github.com/tarn-data/tarn/internal/dataapi/reply"
+	"github.com/tarn-data/tarn/internal/dataapi/request"
 	"github.com/tarn-data/tarn/internal/fault"
 )
 
@@ -25,6 +26,9 @@ type stream struct {
 // sink takes the parts of an answer that is too large to be kept. With the first, the headers go out: so there is
 // neither a length nor the number of rows in them, and what the query itself sets of the response comes too late.
 func (v *visit) sink(w *prepared.Work, p *plan.Read) exec.Sink {
+	if w.Request.Prefer.Count != request.NoCount {
+		return v.spool.write // since how many rows there are goes before them
+	}
 	return func(part []byte) error {
 		if v.stream == nil {
 			v.stream = &stream{visit: v, control: http.NewResponseController(v.writer)}

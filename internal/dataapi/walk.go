@@ -132,6 +132,7 @@ func (v *visit) try(ctx context.Context, in request.Input, opt request.Options) 
 	answer, err := v.answer(ctx, in, opt)
 	if v.stream == nil && !v.body.taken && v.stale(err) && v.engine.refresh(ctx, v.state) {
 		// The schema has changed since the snapshot was made. Nothing was committed nor sent, so it can be tried anew.
+		v.spool.close()
 		v.state = v.engine.state.Load()
 		answer, err = v.answer(ctx, in, opt)
 	}

@@ -129,7 +129,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	case q.Rows != sqlgen.NoRows:
 		res.buffer = r.takeBuffer()
 		res.Row.Body = (*res.buffer)[:0]
-		main.to = &rowsReceiver{result: res, format: q.Rows, sink: j.sink}
+		main.to = &rowsReceiver{result: res, format: q.Rows, sink: j.sink, all: q.TotalIsPage}
 	default:
 		main.formats, main.to = formats(q.Columns), &rowReceiver{result: res, columns: q.Columns}
 	}
@@ -140,12 +140,18 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	if q.Rows != sqlgen.NoRows {
 		steps = append(steps, step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res}})
 	}
+	if q.Total != nil {
+		steps = append(steps, step{statement: *q.Total, role: main.role, to: &totalReceiver{result: res}})
+	}
 	if q.Count != nil {
 		steps = append(steps, step{statement: *q.Count, to: &countReceiver{result: res}})
 	}
 	isolation := j.session.Isolation
 	if q.Isolation != schema.DefaultIsolation {
 		isolation = q.Isolation
+	}
+	if q.Total != nil && isolation != schema.Serializable {
+		isolation = schema.RepeatableRead // what is counted are the rows that are read
 	}
 	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
 	reset := j.session.PreRequest != "" || q.CallsVolatile

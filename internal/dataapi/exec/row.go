@@ -94,6 +94,17 @@ func (r *planReceiver) row(v [][]byte) error {
 	return nil
 }
 
+// totalReceiver reads the number of all rows.
+type totalReceiver struct {
+	whole
+	result *Result
+}
+
+func (r *totalReceiver) row(v [][]byte) error {
+	r.result.Row.Total = number(v[0])
+	return nil
+}
+
 // countReceiver reads the number of rows that the planner expects.
 type countReceiver struct {
 	whole

@@ -33,6 +33,7 @@ type rowsReceiver struct {
 	result  *Result
 	format  sqlgen.RowFormat
 	sink    Sink
+	all     bool // whether there are no other rows
 	encoder rowtext.Encoder
 }
 
@@ -68,6 +69,9 @@ func (r *rowsReceiver) end([]byte) {
 		row.Body = r.encoder.Begin(row.Body, false)
 	}
 	row.Body = r.encoder.End(row.Body)
+	if r.all {
+		row.Total = &row.Page
+	}
 }
 
 func newEncoder(format sqlgen.RowFormat, fields []rowtext.Field) (rowtext.Encoder, bool) {

@@ -9,7 +9,11 @@ import (
 
 // rowsSuffice tells whether an answer can be made of the rows alone, outside of the database.
 func (p *planner) rowsSuffice(tree *Node, h schema.ResolvedHandler) bool {
-	if h.Media.Kind == media.Plan || p.req.Prefer.Count != request.NoCount || tree.Aggregated() {
+	if h.Media.Kind == media.Plan || tree.Aggregated() {
+		return false
+	}
+	few := p.req.FewRows || p.opt.MaxRows > 0 && p.opt.MaxRows <= request.Few
+	if few && p.req.Prefer.Count != request.NoCount { // which one statement can do as well as the rows
 		return false
 	}
 	for _, c := range tree.Children {

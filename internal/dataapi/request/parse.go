@@ -75,6 +75,7 @@ func (r *Request) readPairs(in Input, pairs []pair) error {
 	if r.Range, err = topRange(in.Method, in.Header["Range"], w.root()); err != nil {
 		return err
 	}
+	r.FewRows = r.Range.few()
 	if _, isMutation := r.Action.(MutateRelation); !isMutation {
 		r.Query.Ranges, err = w.embeds()
 	}

@@ -39,6 +39,7 @@ type Request struct {
 	Negotiated bool // whether the schema came of a profile, so that the answer names it
 	Query      Query
 	Range      Range // of the top level: Range header and limit/offset combined
+	FewRows    bool  // whether at most Few rows are in it
 	Prefer     Prefer
 	Payload    Payload  // nil when there is none
 	Columns    []string // sorted: the payload's keys or the columns parameter
@@ -133,6 +134,11 @@ func (RawPayload) payload()  {}
 
 // Param is an argument of a routine, by name.
 type Param struct{ Name, Value string }
+
+// Few is how many rows are few.
+const Few = 100
+
+func (r Range) few() bool { return r.Limited && r.Limit <= Few }
 
 // Range is a window on the rows. The zero value is all of them.
 type Range struct {

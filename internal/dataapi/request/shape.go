@@ -203,6 +203,7 @@ func (s *Shape) addWindow(in Input) bool {
 	s.window, err = topRange(in.Method, in.Header["Range"], root)
 	s.flag(s.window == Range{})
 	s.flag(s.window.Limited)
+	s.flag(s.window.few())
 	return err == nil
 }
 
@@ -279,6 +280,7 @@ func (s *Shape) Template(in Input, opt Options) (*Request, error) {
 	if err := r.readPairs(in, pairs); err != nil {
 		return nil, err
 	}
+	r.FewRows = s.window.few()
 	if r.Range = s.window; r.Range != (Range{}) {
 		r.Range.Offset = PlaceholderOffset
 		if r.Range.Limited {

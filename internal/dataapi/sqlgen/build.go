@@ -37,7 +37,7 @@ func newWriter(tree *plan.Node, h schema.Handler) *writer {
 }
 
 // buildRows renders a read whose rows are rendered as they arrive.
-func buildRows(p *plan.Read) *Query {
+func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
 	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
@@ -47,7 +47,30 @@ func buildRows(p *plan.Read) *Query {
 	case schema.HandleNDJSON:
 		q.Rows = NDJSONRows
 	}
+	if prefer.Count == request.Exact || prefer.Count == request.Estimated {
+		if q.TotalIsPage = opt.allRows(p.Tree); !q.TotalIsPage {
+			c := &writer{}
+			c.raw("SELECT pg_catalog.count(*) FROM (")
+			c.countUpTo(p.Tree, prefer, opt)
+			c.raw(") pgrst_source_count")
+			s := c.statement()
+			q.Total = &s
+		}
+	}
+	q.Count = buildCount(p.Tree, prefer)
 	return q
+}
+
+// buildCount renders the execution plan of counting all rows, where that is wanted.
+func buildCount(tree *plan.Node, prefer request.Prefer) *Statement {
+	if prefer.Count != request.Planned && prefer.Count != request.Estimated {
+		return nil
+	}
+	c := &writer{}
+	c.raw("EXPLAIN (FORMAT JSON) ")
+	c.count(tree)
+	s := c.statement()
+	return &s
 }
 
 // ResponseSettings is a statement that returns what a request's SQL has set of its response: headers and status.
@@ -58,7 +81,7 @@ func WriteSettings() Statement { return Statement{SQL: "SELECT " + guc + ", " + 
 
 func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	if p.Rows && !opt.Whole {
-		return buildRows(p)
+		return buildRows(p, prefer, opt)
 	}
 	w := newWriter(p.Tree, p.Handler)
 	explained := w.explain(p.Media)
@@ -70,15 +93,10 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w.render(p.Handler, nil)
 	w.raw(", ", guc)
 	w.raw(" FROM (SELECT * FROM ", plan.SourceName, ") _postgrest_t")
-	q := &Query{Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
-	if prefer.Count == request.Planned || prefer.Count == request.Estimated {
-		c := &writer{}
-		c.raw("EXPLAIN (FORMAT JSON) ")
-		c.count(p.Tree)
-		s := c.statement()
-		q.Count = &s
+	return &Query{
+		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, RoleBound: p.Tree.DependsOnRole(),
+		Count: buildCount(p.Tree, prefer),
 	}
-	return q
 }
 
 func buildMutate(p *plan.Mutate, prefer request.Prefer) *Query {
@@ -150,17 +168,27 @@ func (w *writer) total(tree *plan.Node, prefer request.Prefer, opt Options, page
 	if prefer.Count != request.Exact && prefer.Count != request.Estimated {
 		return noCount
 	}
-	if opt.MaxRows == 0 && tree.Range == (request.Range{}) {
+	if opt.allRows(tree) {
 		return page
 	}
 	w.raw(", pgrst_source_count AS (")
+	w.countUpTo(tree, prefer, opt)
+	w.raw(")")
+	return "(SELECT pg_catalog.count(*) FROM pgrst_source_count)"
+}
+
+// allRows tells whether an answer has all rows that the filters leave.
+func (opt Options) allRows(tree *plan.Node) bool {
+	return opt.MaxRows == 0 && tree.Range == (request.Range{})
+}
+
+// countUpTo writes a SELECT of a row for each that is to be counted.
+func (w *writer) countUpTo(tree *plan.Node, prefer request.Prefer, opt Options) {
 	w.count(tree)
 	if prefer.Count == request.Estimated && opt.MaxRows > 0 {
 		// One row more than may be answered tells that an estimate is wanted.
 		w.raw(" LIMIT ", strconv.FormatInt(opt.MaxRows+1, 10))
 	}
-	w.raw(")")
-	return "(SELECT pg_catalog.count(*) FROM pgrst_source_count)"
 }
 
 // location writes a JSON array of the primary key's columns and the filters that find the one row that was inserted.

@@ -31,6 +31,8 @@ type Query struct {
 	Load          *Load      // what comes before Main, or in its place, with the rows of a large payload
 	Rows          RowFormat  // Main's rows are those of the answer, to be rendered in this format, and no Row
 	Explained     bool       // Main's rows are the lines of an execution plan and no Row
+	Total         *Statement // the number of all rows, where Main's are those of the answer and may be fewer
+	TotalIsPage   bool       // or they are all
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
 	ReadOnly      bool
 	CallsVolatile bool             // whether a routine is called that may set what outlives the transaction

@@ -12,6 +12,7 @@ type Template struct {
 	query   Query
 	maxRows int64
 	main    []origin // of Main's parameters
+	total   []origin // of Total's
 	count   []origin // of Count's
 }
 
@@ -42,6 +43,11 @@ func NewTemplate(q *Query, values int, opt Options) (*Template, bool) {
 	}
 	if t.main, ok = origins(q.Main.Args, values); !ok {
 		return nil, false
+	}
+	if q.Total != nil {
+		if t.total, ok = origins(q.Total.Args, values); !ok || request.HasPlaceholder(q.Total.SQL) {
+			return nil, false
+		}
 	}
 	if q.Count != nil {
 		if t.count, ok = origins(q.Count.Args, values); !ok || request.HasPlaceholder(q.Count.SQL) {
@@ -90,6 +96,13 @@ func (t *Template) Fill(s *request.Shape) (*Query, bool) {
 	var ok bool
 	if q.Main.Args, ok = t.fill(q.Main.Args, t.main, s); !ok {
 		return nil, false
+	}
+	if q.Total != nil {
+		total := *q.Total
+		if total.Args, ok = t.fill(total.Args, t.total, s); !ok {
+			return nil, false
+		}
+		q.Total = &total
 	}
 	if q.Count != nil {
 		count := *q.Count
