@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	ownCode  = regexp.MustCompile(`^(PGRST[X0-9]\d+|413|499)$`)
+	ownCode  = regexp.MustCompile(`^(PGRST[X0-9]\d+|408|413|499)$`)
 	errorRow = regexp.MustCompile("(?m)^\\| `([A-Z0-9]+)` \\| (\\d+) \\|")
 )
 
@@ -59,7 +59,7 @@ func codesInSource(t *testing.T, root string) map[string][]string {
 	kinds := map[string]fault.Kind{
 		"Ambiguous": fault.Ambiguous, "Invalid": fault.Invalid, "Unauthenticated": fault.Unauthenticated, "Denied": fault.Denied,
 		"NotFound": fault.NotFound, "MethodNotAllowed": fault.MethodNotAllowed, "NotAcceptable": fault.NotAcceptable,
-		"Conflict": fault.Conflict, "TooLarge": fault.TooLarge, "RangeUnsatisfiable": fault.RangeUnsatisfiable,
+		"Stalled": fault.Stalled, "Conflict": fault.Conflict, "TooLarge": fault.TooLarge, "RangeUnsatisfiable": fault.RangeUnsatisfiable,
 		"Internal": fault.Internal, "Unavailable": fault.Unavailable, "TimedOut": fault.TimedOut,
 	}
 	found := map[string][]string{}

@@ -172,7 +172,7 @@ func (b *body) drain(limit int64) {
 // check reads the rest of the rows of a body that is refused, for the same reason, and tells what is wrong with them.
 func (b *body) check(rows *payload.Rows, limit int64) error {
 	b.hurry(limit)
-	for rows.Next() { //nolint:revive // there is nothing to do with them
+	for rows.Next() { // and do nothing with them
 	}
 	if b.ended {
 		return rows.Err()

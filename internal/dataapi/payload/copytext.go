@@ -109,6 +109,9 @@ func (t *Text) value(text []byte, k kind, json bool) {
 func appendEscaped(dst, text []byte) []byte {
 	start := 0
 	for i, c := range text {
+		if c >= ' ' && c != '\\' {
+			continue
+		}
 		var e byte
 		switch c {
 		case '\\':

@@ -93,7 +93,7 @@ func (j *jsonRows) column(key []byte) int {
 
 // take takes in a key of a row and its value. Of several of one name the last counts.
 func (j *jsonRows) take(key []byte, v span) {
-	column := -1
+	var column int
 	if j.at < len(j.places) && bytes.Equal(j.places[j.at].key, key) {
 		column = j.places[j.at].column
 	} else {
@@ -225,4 +225,10 @@ func (j *jsonRows) value(column int) ([]byte, kind) {
 }
 
 // trimmed is a value without the space after it, which the scanner takes for a part of it.
-func trimmed(text []byte) []byte { return bytes.TrimRight(text, " \t\r\n") }
+func trimmed(text []byte) []byte {
+	end := len(text)
+	for end > 0 && text[end-1] <= ' ' {
+		end--
+	}
+	return text[:end]
+}

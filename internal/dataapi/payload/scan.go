@@ -32,18 +32,19 @@ func (s *scanner) next() byte {
 
 func (s *scanner) space() {
 	for s.pos < len(s.doc) {
-		switch s.doc[s.pos] {
-		case ' ', '\n', '\r', '\t':
-			s.pos++
-		default:
+		c := s.doc[s.pos]
+		if c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return
 		}
+		s.pos++
 	}
 }
 
 // char accepts a character with space around it.
 func (s *scanner) char(c byte) bool {
-	s.space()
+	if s.pos >= len(s.doc) || s.doc[s.pos] <= ' ' {
+		s.space()
+	}
 	if s.next() != c {
 		return false
 	}

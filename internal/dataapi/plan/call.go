@@ -90,7 +90,7 @@ func (p *planner) body() []byte {
 		return b.Raw
 	case request.RawPayload:
 		return b.Raw
-	case request.FormPayload, nil:
+	case request.FormPayload, request.RowsPayload, nil: // which have no body
 	}
 	return nil
 }

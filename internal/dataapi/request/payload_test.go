@@ -53,7 +53,7 @@ func checkContent(t *testing.T, body []byte, kind media.Kind, c content, err err
 				t.Errorf("%q: %q is not among %q", body, param.Name, c.columns)
 			}
 		}
-	case RawPayload:
+	case RawPayload, RowsPayload:
 		t.Errorf("%q became %T", body, p)
 	}
 }
