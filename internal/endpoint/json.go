@@ -203,3 +203,14 @@ func jsonFault(err error) error {
 	}
 	return fault.New(fault.Invalid, "MALFORMED_REQUEST", "The request's body is not a JSON object of the expected form.").WithCause(err)
 }
+
+// Answering says what the body is of a function's output of type Response, for those who describe it.
+func Answering[Body any](f Function) Function { return answering[Body]{f} }
+
+type answering[Body any] struct{ Function }
+
+// Types implements Function.
+func (f answering[Body]) Types() (in, out reflect.Type) {
+	in, _ = f.Function.Types()
+	return in, reflect.TypeFor[Body]()
+}

@@ -18,7 +18,7 @@ func (s *Service) Routes() []endpoint.Route {
 	)
 	routes := []endpoint.Route{{
 		Method: http.MethodGet, Path: workspace + "Me", Also: []string{shorter + "Me"},
-		Service: "identity", Action: "me", Summary: "Who calls", Scope: "scim", Dialect: endpoint.SCIM{}, Do: endpoint.JSON(s.me),
+		Service: "identity", Action: "me", Summary: "Who calls", Scope: "scim", Dialect: endpoint.SCIM{}, Do: endpoint.Answering[Resource](endpoint.JSON(s.me)),
 	}}
 	for _, kind := range []auth.Kind{auth.User, auth.ServicePrincipal, Group} {
 		routes = append(routes, s.resourceRoutes(kind, workspace, shorter, endpoint.Users)...)
@@ -42,12 +42,12 @@ func (s *Service) resourceRoutes(kind auth.Kind, base, also string, readers endp
 		return r
 	}
 	return []endpoint.Route{
-		route(http.MethodGet, "", "list_"+one+"s", "Lists "+one+"s", readers, endpoint.JSON(s.list(kind))),
-		route(http.MethodPost, "", "create_"+one, "Makes a "+one, endpoint.Admins, endpoint.JSON(s.create(kind))),
-		route(http.MethodGet, "/{id}", "get_"+one, "Gets a "+one, readers, endpoint.JSON(s.get(kind))),
-		route(http.MethodPut, "/{id}", "update_"+one, "Replaces a "+one, endpoint.Admins, endpoint.JSON(s.replace(kind))),
-		route(http.MethodPatch, "/{id}", "patch_"+one, "Changes a "+one, endpoint.Admins, endpoint.JSON(s.patch(kind))),
-		route(http.MethodDelete, "/{id}", "delete_"+one, "Deletes a "+one, endpoint.Admins, endpoint.JSON(s.remove(kind))),
+		route(http.MethodGet, "", "list_"+one+"s", "Lists "+one+"s", readers, endpoint.Answering[listOutput](endpoint.JSON(s.list(kind)))),
+		route(http.MethodPost, "", "create_"+one, "Makes a "+one, endpoint.Admins, endpoint.Answering[Resource](endpoint.JSON(s.create(kind)))),
+		route(http.MethodGet, "/{id}", "get_"+one, "Gets a "+one, readers, endpoint.Answering[Resource](endpoint.JSON(s.get(kind)))),
+		route(http.MethodPut, "/{id}", "update_"+one, "Replaces a "+one, endpoint.Admins, endpoint.Answering[Resource](endpoint.JSON(s.replace(kind)))),
+		route(http.MethodPatch, "/{id}", "patch_"+one, "Changes a "+one, endpoint.Admins, endpoint.Answering[Resource](endpoint.JSON(s.patch(kind)))),
+		route(http.MethodDelete, "/{id}", "delete_"+one, "Deletes a "+one, endpoint.Admins, endpoint.Answering[endpoint.None](endpoint.JSON(s.remove(kind)))),
 	}
 }
 

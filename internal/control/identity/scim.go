@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -80,7 +81,7 @@ type listOutput struct {
 	TotalResults int64    `json:"totalResults"`
 	StartIndex   int64    `json:"startIndex"`
 	ItemsPerPage int64    `json:"itemsPerPage"`
-	Resources    []any    `json:"Resources"`
+	Resources    []shown  `json:"Resources"`
 }
 
 type itemInput struct {
@@ -104,7 +105,7 @@ type patchInput struct {
 
 func (s *Service) list(kind auth.Kind) func(context.Context, listInput) (endpoint.Response, error) {
 	return func(ctx context.Context, in listInput) (endpoint.Response, error) {
-		q, shown, err := s.query(ctx, kind, in)
+		q, chosen, err := s.query(ctx, kind, in)
 		if err != nil {
 			return endpoint.Response{}, err
 		}
@@ -116,9 +117,9 @@ func (s *Service) list(kind auth.Kind) func(context.Context, listInput) (endpoin
 		if err != nil {
 			return endpoint.Response{}, err
 		}
-		out := listOutput{Schemas: []string{schemaList}, TotalResults: total, StartIndex: q.Offset + 1, Resources: make([]any, 0, len(found))}
+		out := listOutput{Schemas: []string{schemaList}, TotalResults: total, StartIndex: q.Offset + 1, Resources: make([]shown, 0, len(found))}
 		for i := range found {
-			out.Resources = append(out.Resources, shown.of(v.render(&found[i])))
+			out.Resources = append(out.Resources, chosen.of(v.render(&found[i])))
 		}
 		out.ItemsPerPage = int64(len(out.Resources))
 		return answer(http.StatusOK, out), nil
@@ -127,26 +128,26 @@ func (s *Service) list(kind auth.Kind) func(context.Context, listInput) (endpoin
 
 func (s *Service) query(ctx context.Context, kind auth.Kind, in listInput) (Query, selection, error) {
 	q := Query{Kind: kind, Offset: max(0, in.StartIndex-1), Limit: pageDefault, Desc: strings.EqualFold(in.SortOrder, "descending")}
-	shown := newSelection(in.Attributes, in.Excluded)
+	chosen := newSelection(in.Attributes, in.Excluded)
 	if err := s.inAccount(in.AccountID); err != nil {
-		return q, shown, err
+		return q, chosen, err
 	}
 	if in.Count != nil {
 		q.Limit = min(pageMax, max(0, *in.Count))
 	}
-	q.Groups, q.Members = shown.has("groups"), kind == Group && shown.has("members")
+	q.Groups, q.Members = chosen.has("groups"), kind == Group && chosen.has("members")
 	var asked []scim.Attr
 	if strings.TrimSpace(in.Filter) != "" {
 		var err error
 		if q.Filter, err = scim.ParseFilter(in.Filter); err != nil {
-			return q, shown, err
+			return q, chosen, err
 		}
 		scim.Attrs(q.Filter, func(a scim.Attr) { asked = append(asked, a) })
 	}
 	if in.SortBy != "" {
 		by, err := scim.ParsePath(in.SortBy)
 		if err != nil || by.Filter != nil {
-			return q, shown, fault.New(fault.Invalid, "invalidPath", "sortBy is not the name of an attribute.")
+			return q, chosen, fault.New(fault.Invalid, "invalidPath", "sortBy is not the name of an attribute.")
 		}
 		q.SortBy = by.Attr
 		asked = append(asked, by.Attr)
@@ -154,11 +155,11 @@ func (s *Service) query(ctx context.Context, kind auth.Kind, in listInput) (Quer
 	if !endpoint.Caller(ctx).Admin {
 		for _, a := range asked {
 			if a.Name == "entitlements" || a.Name == "roles" || a.Name == "externalid" {
-				return q, shown, endpoint.Denied("Only administrators may ask for " + a.String() + ".")
+				return q, chosen, endpoint.Denied("Only administrators may ask for " + a.String() + ".")
 			}
 		}
 	}
-	return q, shown, nil
+	return q, chosen, nil
 }
 
 func (s *Service) get(kind auth.Kind) func(context.Context, itemInput) (endpoint.Response, error) {
@@ -392,18 +393,27 @@ func (s selection) has(name string) bool {
 }
 
 // of is what is shown of a resource.
-func (s selection) of(r Resource) any {
-	if len(s.only) == 0 && len(s.not) == 0 {
-		return r
+func (s selection) of(r Resource) shown { return shown{r, s} }
+
+// shown is a resource of which only some attributes are written.
+type shown struct {
+	Resource
+	only selection
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s shown) MarshalJSON() ([]byte, error) {
+	if len(s.only.only) == 0 && len(s.only.not) == 0 {
+		return json.Marshal(s.Resource)
 	}
-	object, err := r.object()
+	object, err := s.object()
 	if err != nil {
-		return r
+		return nil, err
 	}
 	for name := range object {
-		if !s.has(strings.ToLower(name)) {
+		if !s.only.has(strings.ToLower(name)) {
 			delete(object, name)
 		}
 	}
-	return object
+	return json.Marshal(object)
 }
