@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tarn-data/tarn/internal/pg/embedded"
@@ -118,4 +119,44 @@ func (s *tarn) state(t testing.TB) *pgx.Conn {
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	return conn
+}
+
+// TestAuditOfTheDataAPI: by default the log has what changes something, and who was refused.
+func TestAuditOfTheDataAPI(t *testing.T) {
+	t.Parallel()
+	s := serve(t, dataDir(t), "--sample")
+	bearer := []string{"Authorization", "Bearer " + s.token(t, "user@databricks.com"), "Content-Type", "application/json", "X-Request-Id"}
+	base := s.url + restPath
+	for _, c := range []struct{ method, path, body, id string }{
+		{"GET", "/clients?name=eq.hidden", "", "read"},
+		{"POST", "/clients", `{"name":"hidden","email":"hidden@example.com"}`, "insert"},
+		{"PATCH", "/clients?name=eq.hidden", `{"phone":"hidden"}`, "update"},
+		{"DELETE", "/clients?name=eq.hidden", "", "delete"},
+		{"POST", "/nothing", `{}`, "missing"},
+		{"POST", "/rpc/nothing", `{}`, "called"},
+	} {
+		ask(t, c.method, base+c.path, c.body, append(bearer, c.id)...)
+	}
+	ask(t, "GET", base+"/clients", "", "X-Request-Id", "unknown")
+	s.untilRecorded(t, 6)
+	rows, err := s.state(t).Query(t.Context(), `SELECT concat_ws(' ', request_id, principal, service, action, record::json->>'securable', status)
+		FROM tarn.audit_log WHERE record NOT LIKE '%hidden%' ORDER BY seq`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"insert user@databricks.com dataApi insert databricks_postgres.public.clients 201",
+		"update user@databricks.com dataApi update databricks_postgres.public.clients 204",
+		"delete user@databricks.com dataApi delete databricks_postgres.public.clients 204",
+		"missing user@databricks.com dataApi insert databricks_postgres.public.nothing 404",
+		"called user@databricks.com dataApi call databricks_postgres.public.rpc/nothing 404",
+		"unknown  dataApi read databricks_postgres.public.clients 401",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

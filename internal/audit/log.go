@@ -220,3 +220,13 @@ func (l *Log) Close(ctx context.Context) error {
 func Note(ctx context.Context, store Appender, writer string, c *endpoint.Call) (Head, error) {
 	return store.Append(ctx, Batch{Writer: writer, Number: 1, Entries: []Entry{newRecord(c, "").encode()}})
 }
+
+// Room tells whether one more record can be kept. Its error is a fault.
+func (l *Log) Room() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spool.size+maxParams > l.opt.MaxSpool {
+		return unavailable(l.away)
+	}
+	return nil
+}

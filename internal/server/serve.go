@@ -59,6 +59,7 @@ type ServeOptions struct {
 	Instances   InstanceOptions
 
 	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
+	AuditDataAPI   DataAPIAudit
 
 	Out io.Writer // for people, and of the access log
 	Log *slog.Logger
@@ -166,12 +167,14 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	if err != nil {
 		return err
 	}
+	dbs.Auth = gates.limited(dbs.Auth)
+	data := gates.front(http.HandlerFunc(dbs.lakebase))
 	if platform != nil {
 		defer platform.close()
 		mux.Handle("/", platform)
+		data = audited(data, platform.audit, opt.AuditDataAPI)
 	}
-	dbs.Auth = gates.limited(dbs.Auth)
-	mux.Handle(lakebasePath, gates.front(http.HandlerFunc(dbs.lakebase)))
+	mux.Handle(lakebasePath, data)
 	access := accesslog.New(opt.Out)
 	defer access.Close()
 	door := &door{ctx: ctx}
