@@ -101,6 +101,7 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      routes,
 		Recorder:    p.audit,
+		Observer:    p.guards.watch,
 		Doors:       []gateway.Guard{&p.guards.gate},
 		Guards:      []gateway.Guard{p.guards.limiter},
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),

@@ -163,6 +163,11 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		return err
 	}
 	mux := http.NewServeMux()
+	stopTracing, err := opt.Gateway.openTracer(ctx, opt.Version, opt.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	gates, platform, err := openGuarded(ctx, opt)
 	if err != nil {
 		return err
@@ -186,7 +191,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	servers.start("admin", named(recovered(&admin{
 		live:    door.isOpen,
 		ready:   dbs.reachable,
-		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true)),
+		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true), newGuardsCollector(gates), gates.watch.requests, gates.watch.duration),
 	}, opt.Log), opt.Version), adminListener)
 	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
 	chain = named(compressed(opt.Gateway.Proxies.Handler(gateway.Paced(chain))), opt.Version)
