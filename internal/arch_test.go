@@ -26,7 +26,7 @@ var mayImport = map[string]string{
 	"apiclient":  "config",
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
-	"server": "telemetry endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+	"server": "oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -56,7 +56,7 @@ var mayImport = map[string]string{
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",
 	"control/clusters":  "endpoint",
-	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection",
+	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection control/tokens oauth token",
 
 	"endpoint/openapi": "endpoint",
 
@@ -67,11 +67,13 @@ var mayImport = map[string]string{
 	"throttle":             "endpoint fault ratelimit",
 	"throttle/redisshares": "throttle",
 	"ratelimit":            "",
-	"telemetry":            "",
 
 	// Services: none knows another.
 	"control/identity": "auth endpoint fault scim",
 	"scim":             "fault",
+	"control/tokens":   "auth endpoint fault",
+
+	"oauth": "auth endpoint fault token",
 
 	"accesslog":      "",
 	"auth":           "config fault token",
@@ -121,11 +123,11 @@ var dependents = map[string]string{
 	"github.com/lestrrat-go/jwx/v3":       "token",
 	"github.com/prometheus/client_golang": "server",
 	"github.com/klauspost/compress":       "server",
-	"golang.org/x/oauth2":                 "apiclient",
+	"golang.org/x/oauth2":                 "apiclient oauth",
 	"golang.org/x/crypto":                 "control/identity server",
+	"github.com/coreos/go-oidc/v3":        "oauth",
 	"github.com/redis/go-redis/v9":        "throttle/redisshares",
 	"go4.org/netipx":                      "control/ipaccess",
-	"go.opentelemetry.io/otel":            "telemetry",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

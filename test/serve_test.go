@@ -5,10 +5,10 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/pgtest"
+	"github.com/tarn-data/tarn/internal/server"
 	"github.com/tarn-data/tarn/internal/token"
 )
 
@@ -168,11 +169,16 @@ func TestServeRefuses(t *testing.T) {
 func expiredToken(t testing.TB, dir string) string {
 	t.Helper()
 	before := func() time.Time { return time.Now().Add(-2 * time.Hour) }
-	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: filepath.Join(dir, "keys"), Issuer: "tarn", Now: before})
+	at, err := embedded.Locate(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := keys.Mint(token.Claims{Subject: "user@databricks.com", Lifetime: time.Hour})
+	text, err := server.Sign(t.Context(), server.SignOptions{
+		ServeOptions: server.ServeOptions{
+			DataDir: dir, StateURL: at.RoleURL(embedded.StoreRole, embedded.StoreDatabase), VaultKeys: []string{"dir"}, Log: slog.New(slog.DiscardHandler),
+		},
+		Claims: token.Claims{Subject: "user@databricks.com", Lifetime: time.Hour}, Now: before,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package auth
 import (
 	"context"
 	"net/http"
+	"slices"
 )
 
 // Principal is who acts. It is shared between requests and must not be changed.
@@ -13,6 +14,9 @@ type Principal struct {
 	Role      string // of PostgreSQL
 	Claims    string // JSON object of the token's claims, with the role
 	Scopes    []string
+	ID        string // of the token
+	Session   string // in which a token service made it; empty for none
+	Own       bool   // Tarn signed the token
 	Admin     bool
 	Anonymous bool // acts as the anonymous role
 }
@@ -20,6 +24,14 @@ type Principal struct {
 // Authenticator tells who makes a request. Its errors are faults.
 type Authenticator interface {
 	Authenticate(http.Header) (*Principal, error)
+}
+
+// AllScopes is the scope of all calls.
+const AllScopes = "all-apis"
+
+// Permitted tells whether a token with some scopes, none for all, may be used for what needs one; empty for AllScopes.
+func Permitted(scopes []string, needs string) bool {
+	return len(scopes) == 0 || slices.Contains(scopes, AllScopes) || needs != "" && slices.Contains(scopes, needs)
 }
 
 type contextKey struct{}

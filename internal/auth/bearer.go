@@ -36,8 +36,9 @@ func NewPostgREST(cfg *config.DataAPI, now func() time.Time, stats *token.Stats)
 
 // LakebaseOptions say whose tokens a lakebase accepts.
 type LakebaseOptions struct {
-	Keys            token.Source // Tarn's keyring, configured issuers, or both
-	Audience        string       // that tokens have to be for; empty for any
+	Keys            token.Source               // Tarn's keyring, configured issuers, or both
+	Audience        string                     // that tokens have to be for; empty for any
+	Revoked         func(*token.Identity) bool // tells whether a token of Tarn's own was taken back; nil if none can be
 	CacheMaxEntries int
 	Now             func() time.Time
 	Stats           *token.Stats // nil if nobody asks
@@ -55,7 +56,7 @@ func NewLakebase(opt LakebaseOptions) (*Bearer, error) {
 	}
 	return &Bearer{token.NewVerifier(token.VerifierOptions{
 		Keys: opt.Keys, Audience: opt.Audience, RoleClaim: subject, RequireExpiry: true,
-		CacheMaxEntries: opt.CacheMaxEntries, Now: opt.Now, Stats: opt.Stats,
+		Revoked: opt.Revoked, CacheMaxEntries: opt.CacheMaxEntries, Now: opt.Now, Stats: opt.Stats,
 	})}, nil
 }
 

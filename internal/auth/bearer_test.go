@@ -147,8 +147,8 @@ func TestNewPostgRESTRefuses(t *testing.T) {
 }
 
 func TestLakebase(t *testing.T) {
-	ring, err := token.OpenKeyring(token.KeyringOptions{
-		Dir: filepath.Join(t.TempDir(), "keys"), Issuer: "https://tarn.test", Now: now,
+	ring, err := token.OpenKeyring(t.Context(), token.KeyringOptions{
+		Store: token.KeyFiles(filepath.Join(t.TempDir(), "keys")), Issuer: "https://tarn.test", Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestContext(t *testing.T) {
 func FuzzAuthorizationHeader(f *testing.F) {
 	f.Add("Bearer " + sign(`{"role":"author"}`))
 	f.Add("Basic dTpw")
-	ring, err := token.OpenKeyring(token.KeyringOptions{Dir: f.TempDir(), Issuer: "x", Now: now})
+	ring, err := token.OpenKeyring(f.Context(), token.KeyringOptions{Store: token.KeyFiles(f.TempDir()), Issuer: "x", Now: now})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type serveCommand struct {
 	Outbound    []string `default:"${outbound}" env:"TARN_OUTBOUND" placeholder:"HOST" help:"Hosts that may be connected to for connections and the connector: NAME, *.NAME for all below it, with a port if it isn't 443, and =NETWORK if it isn't on the Internet."`
 	OutboundCA  string   `type:"existingfile" env:"TARN_OUTBOUND_CA" help:"File of certificates (PEM) that these hosts' certificates may be signed with, besides the system's."`
 
+	loginFlags
 	gatewayFlags
 	instanceFlags
 
@@ -67,6 +68,10 @@ func (c *serveCommand) Run(e *env) error {
 	if c.Replicas != "" && c.Postgres == "" {
 		return errors.New("--replicas is for a PostgreSQL of your own: the embedded one has no standby servers")
 	}
+	login, err := c.loginFlags.options()
+	if err != nil {
+		return err
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return err
@@ -76,6 +81,7 @@ func (c *serveCommand) Run(e *env) error {
 		PostgresURL: c.Postgres, Replicas: server.LakebaseReplicas{URLs: strings.Fields(c.Replicas), MaxLag: c.ReplicaMaxLag},
 		StateURL: c.State, AdminUser: c.AdminUser, RolesURL: c.Roles, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances,
+		URL: c.loginFlags.URL, Login: login,
 		Out: e.stdout, Log: e.logger(level),
 		Outbound: c.Outbound, OutboundCA: c.OutboundCA,
 	})

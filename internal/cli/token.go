@@ -2,9 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/server"
 	"github.com/tarn-data/tarn/internal/token"
 )
@@ -20,9 +23,11 @@ type tokenCreateCommand struct {
 	Comment  string        `help:"What the token is for."`
 	Lifetime time.Duration `help:"How long the token is good. A personal access token is good until it is deleted, others for an hour, if nothing is said."`
 
-	DataDir string `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Data directory of the lakebase, for --user and --admin."`
-	User    string `xor:"who" help:"Sign a token for this user name or application id, with the keys of the data directory. The Data API acts as the role of this name."`
-	Admin   bool   `xor:"who" help:"Sign a token for the first administrator, likewise."`
+	User     string   `xor:"who" help:"Sign a token for this user name or application id, with the keys of a lakebase on this machine. The Data API acts as the role of this name."`
+	Admin    bool     `xor:"who" help:"Sign a token for the administrator admin, likewise."`
+	DataDir  string   `default:"${data_dir}" type:"path" env:"TARN_DATA_DIR" help:"Data directory of the lakebase, for --user and --admin."`
+	State    string   `env:"TARN_STATE" help:"Connection string of its state, if the lakebase has one elsewhere."`
+	VaultKey []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of its vault, as for tarn serve."`
 }
 
 type tokenInfo struct {
@@ -106,31 +111,35 @@ func (c *tokenDeleteCommand) Run(e *env) error {
 	return client.Do(e.ctx, http.MethodPost, "/api/2.0/token/delete", map[string]string{"token_id": c.ID}, nil)
 }
 
-const (
-	// signedLifetime is how long a signed token is good if nothing is said, maxLifetime how long it may be: it can't be
-	// taken back.
-	signedLifetime = time.Hour
-	maxLifetime    = 365 * 24 * time.Hour
-)
+// signedLifetime is how long a signed token is good if nothing is said.
+const signedLifetime = time.Hour
 
-// sign makes a token with the keys of the data directory.
+// sign makes a token with the keys at hand.
 func (c *tokenCreateCommand) sign(e *env) error {
 	lifetime := c.Lifetime
 	if lifetime == 0 {
 		lifetime = signedLifetime
 	}
-	if c.Lifetime < 0 || lifetime > maxLifetime {
-		return fmt.Errorf("--lifetime must be more than nothing and at most %s", maxLifetime)
+	if c.Lifetime < 0 || lifetime > server.MaxTokenLifetime {
+		return withHint(fmt.Errorf("--lifetime must be more than nothing and at most %s", server.MaxTokenLifetime),
+			"A personal access token may be good for longer, and can be deleted: tarn token create --lifetime")
 	}
-	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: server.KeyDir(c.DataDir), Issuer: "tarn", Now: time.Now})
-	if err != nil {
-		return err
+	opt := server.SignOptions{
+		ServeOptions: server.ServeOptions{DataDir: c.DataDir, StateURL: c.State, VaultKeys: c.VaultKey, Log: e.logger(slog.LevelWarn)},
+		Claims:       token.Claims{Subject: c.User, Lifetime: lifetime}, Now: time.Now,
 	}
-	grant := token.Claims{Subject: c.User, Lifetime: lifetime}
 	if c.Admin {
-		grant.Subject, grant.Admin = "admin", true
+		opt.Claims.Subject, opt.Claims.Admin = "admin", true
 	}
-	text, err := keys.Mint(grant)
+	if opt.StateURL == "" {
+		if at, err := embedded.Locate(c.DataDir); err == nil {
+			opt.StateURL = at.RoleURL(embedded.StoreRole, embedded.StoreDatabase)
+		} else if _, err := os.Stat(server.KeyDir(c.DataDir)); err != nil {
+			return withHint(fmt.Errorf("no keys are at hand: no lakebase is served from %s", c.DataDir),
+				"Start it first: tarn serve --data-dir "+c.DataDir+". If its state is elsewhere, say where with --state.")
+		}
+	}
+	text, err := server.Sign(e.ctx, opt)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // discovery are the routes by which clients find out what they talk to.
-func discovery(ws store.Workspace) []endpoint.Route {
+func discovery(ws store.Workspace, origin func(*http.Request) string) []endpoint.Route {
 	type document struct {
 		OIDC        string `json:"oidc_endpoint"`
 		WorkspaceID string `json:"workspace_id"`

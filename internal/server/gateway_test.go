@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/pgtest"
 	"github.com/tarn-data/tarn/internal/ratelimit"
@@ -44,14 +43,6 @@ func newTestGateway(t testing.TB, change func(*ServeOptions, *gateway.Options)) 
 		t.Fatal(err)
 	}
 	t.Cleanup(p.close)
-	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: KeyDir(opt.DataDir), Issuer: "tarn", Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := auth.NewLakebase(auth.LakebaseOptions{Keys: keys, CacheMaxEntries: 1000, Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ws, err := p.state.Workspace(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -59,16 +50,16 @@ func newTestGateway(t testing.TB, change func(*ServeOptions, *gateway.Options)) 
 	if options.Routes == nil {
 		options.Routes = p.routes(ws)
 	}
-	options.Auth = auth.NewPlatform(signed, nil, p.ids.directory)
-	options.Doors, options.Guards = []gateway.Guard{&p.guards.gate}, []gateway.Guard{p.guards.limiter}
-	options.Recorder, options.Observer = p.audit, p.guards.watch
+	options.Auth = p.creds.auth
+	options.Doors, options.Guards = []gateway.Guard{&p.guards.gate}, []gateway.Guard{p.guards.limiter, scopes{}}
+	options.Recorder = p.audit
 	options.WorkspaceID, options.Now, options.NewID = strconv.FormatInt(ws.ID, 10), time.Now, gateway.NewIDs("test").Next
 	options.Source, options.Log = remoteAddress, opt.Log
 	g := &testGateway{platform: p}
 	if g.Handler, err = gateway.New(options); err != nil {
 		t.Fatal(err)
 	}
-	if g.admin, err = keys.Mint(token.Claims{Subject: "admin", Lifetime: time.Hour}); err != nil {
+	if g.admin, err = p.creds.keys.Mint(token.Claims{Subject: "admin", Lifetime: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	return g

@@ -30,12 +30,14 @@ const syncs = 2
 // platform is the platform API with what it stands on.
 type platform struct {
 	http.Handler
-	state *store.DB
-	vault *vault.Sealer
-	audit *audit.Log
-	ids   *identities
-	inst  *databases.Service
-	log   *slog.Logger
+	state  *store.DB
+	vault  *vault.Sealer
+	audit  *audit.Log
+	ids    *identities
+	creds  *credentials
+	origin func(*http.Request) string
+	inst   *databases.Service
+	log    *slog.Logger
 
 	outbound *outbound.Client
 
@@ -53,7 +55,7 @@ func openPlatform(ctx context.Context, opt ServeOptions, stateURL string) (*plat
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while requests come to their end
-	p := &platform{state: state, log: opt.Log, changes: newChanges(state, opt.Log), cancel: cancel}
+	p := &platform{state: state, log: opt.Log, origin: originOf(opt.URL), changes: newChanges(state, opt.Log), cancel: cancel}
 	if err := p.build(ctx, opt); err != nil {
 		p.close()
 		return nil, err
@@ -81,6 +83,9 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	if p.ids, err = openIdentities(ctx, opt, p.state, ws); err != nil {
 		return err
 	}
+	if p.creds, err = p.openCredentials(ctx, opt, ws); err != nil {
+		return err
+	}
 	if p.guards, err = newGuards(opt, p.state); err != nil {
 		return err
 	}
@@ -100,10 +105,10 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	}
 	p.Handler, err = gateway.New(gateway.Options{
 		Routes:      routes,
+		Auth:        p.creds.auth,
 		Recorder:    p.audit,
-		Observer:    p.guards.watch,
 		Doors:       []gateway.Guard{&p.guards.gate},
-		Guards:      []gateway.Guard{p.guards.limiter},
+		Guards:      []gateway.Guard{p.guards.limiter, scopes{}},
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),
 		Now:         time.Now,
 		NewID:       gateway.NewIDs(rand.Text()).Next,
@@ -118,6 +123,7 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, p.changes.run)
+	p.creds.run(ctx, p)
 	p.guards.limiter.Join(ctx)
 	p.inBackground(ctx, func(ctx context.Context) { p.guards.run(ctx, p.state, opt.Log) })
 	return nil
@@ -130,7 +136,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
-	return slices.Concat(discovery(ws), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(), p.connections(),
+	return slices.Concat(discovery(ws, p.origin), p.creds.routes(), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(), p.connections(),
 		p.guards.routes(p.state), p.ids.service.Routes())
 }
 

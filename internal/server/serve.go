@@ -44,6 +44,7 @@ type ServeOptions struct {
 	DataDir     string
 	Listen      string
 	AdminListen string
+	URL         string // by which clients know the server; empty for the one that they use
 	PostgresURL string // as the role authenticator, with any database; empty for the embedded PostgreSQL
 	Replicas    LakebaseReplicas
 	StateURL    string // of the database for Tarn's own state, as its owner; empty for the embedded PostgreSQL's
@@ -52,6 +53,7 @@ type ServeOptions struct {
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
 	Issuers     []token.IssuerConfig
+	Login       LoginOptions
 	VaultKeys   []string // where the vault's root keys are
 	Outbound    []string // hosts that may be asked in the name of callers
 	OutboundCA  string   // file of certificates that these hosts' are signed with, besides the system's
@@ -63,6 +65,8 @@ type ServeOptions struct {
 
 	Out io.Writer // for people, and of the access log
 	Log *slog.Logger
+
+	tokenStats *token.Stats
 }
 
 // KeyDir is where the keys that sign tokens are.
@@ -76,17 +80,9 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 	if err := opt.Replicas.check(); err != nil {
 		return err
 	}
-	keys, err := token.OpenKeyring(token.KeyringOptions{Dir: KeyDir(opt.DataDir), Issuer: "tarn", Now: time.Now})
-	if err != nil {
-		return err
-	}
-	stats := &token.Stats{}
-	authenticator, err := newAuthenticator(keys, opt.Issuers, stats)
-	if err != nil {
-		return err
-	}
+	opt.tokenStats = &token.Stats{}
 	dbs := &Databases{
-		Settings: opt.Replicas.settings, Auth: authenticator, Version: opt.Version, Log: opt.Log,
+		Settings: opt.Replicas.settings, Version: opt.Version, Log: opt.Log,
 	}
 	if opt.PostgresURL != "" {
 		dbs.URL = func(database string) (string, error) { return withDatabase(opt.PostgresURL, database) }
@@ -111,7 +107,7 @@ func Serve(ctx context.Context, opt ServeOptions) error {
 		go own.watch(ctx, end)
 	}
 	defer dbs.Close()
-	if err := serveLakebase(ctx, opt, dbs, keys, stats); err != nil {
+	if err := serveLakebase(ctx, opt, dbs); err != nil {
 		return err
 	}
 	if down, ok := errors.AsType[*postgresDownError](context.Cause(ctx)); ok {
@@ -128,19 +124,25 @@ func (e *postgresDownError) Error() string { return "PostgreSQL does not run: " 
 // Unwrap returns the cause.
 func (e *postgresDownError) Unwrap() error { return e.cause }
 
-func newAuthenticator(keys *token.Keyring, issuers []token.IssuerConfig, stats *token.Stats) (auth.Authenticator, error) {
-	sources := token.Sources{keys}
-	if len(issuers) > 0 {
-		others, err := token.NewIssuers(token.IssuersOptions{Issuers: issuers, Now: time.Now})
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, others)
+// newAuthenticator makes what tells who calls, and the keys that sign: those of the platform, or without one, those in the
+// data directory.
+func newAuthenticator(ctx context.Context, opt ServeOptions, p *platform) (auth.Authenticator, *token.Keyring, error) {
+	if p != nil {
+		return p.creds.auth, p.creds.keys, nil
 	}
-	return auth.NewLakebase(auth.LakebaseOptions{Keys: sources, CacheMaxEntries: tokenCache, Now: time.Now, Stats: stats})
+	keys, err := fileKeyring(ctx, opt.DataDir, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := withIssuers(keys, opt.Issuers)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, err := auth.NewLakebase(auth.LakebaseOptions{Keys: sources, CacheMaxEntries: tokenCache, Now: time.Now, Stats: opt.tokenStats})
+	return a, keys, err
 }
 
-func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *token.Keyring, stats *token.Stats) error {
+func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error {
 	encrypted, err := opt.Gateway.TLS.config(opt.DataDir, opt.Log)
 	if err != nil {
 		return err
@@ -155,6 +157,21 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 		_ = api.Close()
 		return fmt.Errorf("listen for admin: %w", err)
 	}
+	mux := http.NewServeMux()
+	gates, platform, err := openGuarded(ctx, opt)
+	if err != nil {
+		return err
+	}
+	data := gates.front(http.HandlerFunc(dbs.lakebase))
+	if platform != nil {
+		defer platform.close()
+		mux.Handle("/", platform)
+		data = audited(data, platform.audit, opt.AuditDataAPI)
+	}
+	authenticator, keys, err := newAuthenticator(ctx, opt, platform)
+	if err != nil {
+		return err
+	}
 	origin := "http://" + api.Addr().String()
 	if encrypted != nil {
 		origin = "https://" + api.Addr().String()
@@ -162,23 +179,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	if err := greet(opt, keys, origin, adminListener.Addr().String()); err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	stopTracing, err := opt.Gateway.openTracer(ctx, opt.Version, opt.Log)
-	if err != nil {
-		return err
-	}
-	defer stopTracing()
-	gates, platform, err := openGuarded(ctx, opt)
-	if err != nil {
-		return err
-	}
-	dbs.Auth = gates.limited(dbs.Auth)
-	data := gates.front(http.HandlerFunc(dbs.lakebase))
-	if platform != nil {
-		defer platform.close()
-		mux.Handle("/", platform)
-		data = audited(data, platform.audit, opt.AuditDataAPI)
-	}
+	dbs.Auth = gates.limited(authenticator)
 	mux.Handle(lakebasePath, data)
 	access := accesslog.New(opt.Out)
 	defer access.Close()
@@ -191,7 +192,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases, keys *
 	servers.start("admin", named(recovered(&admin{
 		live:    door.isOpen,
 		ready:   dbs.reachable,
-		metrics: metricsHandler(newDataAPICollector(dbs.Each, stats, true), newGuardsCollector(gates), gates.watch.requests, gates.watch.duration),
+		metrics: metricsHandler(newDataAPICollector(dbs.Each, opt.tokenStats, true)),
 	}, opt.Log), opt.Version), adminListener)
 	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
 	chain = named(compressed(opt.Gateway.Proxies.Handler(gateway.Paced(chain))), opt.Version)

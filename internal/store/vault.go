@@ -15,7 +15,7 @@ type sealedColumn struct{ table, column string }
 
 // sealedColumns are all columns of sealed values. A change of the root key concerns them.
 func sealedColumns() []sealedColumn {
-	return []sealedColumn{{"vault_secret_versions", "sealed"}, {"connections", "sealed"}}
+	return []sealedColumn{{"vault_secret_versions", "sealed"}, {"connections", "sealed"}, {"signing_keys", "sealed"}}
 }
 
 // sealedHeader is how many bytes of a sealed value say which root key wraps it, after one for the form.

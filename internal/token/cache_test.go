@@ -97,7 +97,7 @@ func TestCacheIsBounded(t *testing.T) {
 
 func TestCacheIsEmptiedWhenAKeyIsRetired(t *testing.T) {
 	c, stats := newClock(), new(token.Stats)
-	ring, err := token.OpenKeyring(token.KeyringOptions{Dir: filepath.Join(t.TempDir(), "keys"), Issuer: "tarn", Now: c.now})
+	ring, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: token.KeyFiles(filepath.Join(t.TempDir(), "keys")), Issuer: "tarn", Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +116,11 @@ func TestCacheIsEmptiedWhenAKeyIsRetired(t *testing.T) {
 	}
 	verify(0, true)
 	verify(1, true)
-	if err := ring.Rotate(); err != nil {
+	if err := ring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	verify(2, true) // a new key takes no trust away
-	if err := ring.Retire(before); err != nil {
+	if err := ring.Retire(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}
 	verify(2, false)

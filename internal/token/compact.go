@@ -10,6 +10,7 @@ type compact struct {
 	alg       string
 	kid       string
 	hasKid    bool
+	typ       string
 	payload   []byte
 	signature []byte
 	signed    string // what the signature is of
@@ -62,6 +63,7 @@ func (c *compact) readHeader(encoded string) bool {
 		}
 	}
 	c.kid, c.hasKid = header["kid"].(string)
+	c.typ, _ = header["typ"].(string)
 	c.alg, _ = header["alg"].(string)
 	_, known := algorithm(c.alg)
 	return known || c.alg == "none"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,37 +106,80 @@ func withdrawn(before, now []*key) bool {
 
 // fetch fetches the keys; have, if it isn't nil, is what is there already.
 func (i *issuer) fetch(have *fetched) (*fetched, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, i.cfg.JWKSURL, nil)
+	address := i.cfg.JWKSURL
+	if address == "" {
+		var err error
+		if address, err = i.discover(); err != nil {
+			return nil, err
+		}
+	}
+	etag := ""
+	if have != nil {
+		etag = have.etag
+	}
+	body, etag, err := i.get(address, etag)
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	if have != nil && have.etag != "" {
-		req.Header.Set("If-None-Match", have.etag)
-	}
-	resp, err := i.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }() // what was read of it is all that counts
-	switch {
-	case resp.StatusCode == http.StatusNotModified && have != nil:
+	if body == nil && have != nil {
 		return &fetched{keys: have.keys, etag: have.etag}, nil
-	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s answered %s", i.cfg.JWKSURL, resp.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > maxJWKS {
-		return nil, fmt.Errorf("%s answered with more than %d bytes", i.cfg.JWKSURL, maxJWKS)
 	}
 	keys, err := parsePublished(body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", i.cfg.JWKSURL, err)
+		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	return &fetched{keys: keys, etag: resp.Header.Get("ETag")}, nil
+	return &fetched{keys: keys, etag: etag}, nil
+}
+
+// discover asks the issuer where its keys are (OpenID Connect Discovery).
+func (i *issuer) discover() (string, error) {
+	address := strings.TrimSuffix(i.cfg.Issuer, "/") + "/.well-known/openid-configuration"
+	body, _, err := i.get(address, "")
+	if err != nil {
+		return "", err
+	}
+	var said struct {
+		Issuer  string `json:"issuer"`
+		JWKSURL string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil {
+		return "", fmt.Errorf("%s: %w", address, err)
+	}
+	if said.Issuer != i.cfg.Issuer {
+		return "", fmt.Errorf("%s is of issuer %q", address, said.Issuer)
+	}
+	return said.JWKSURL, checkAddress(i.cfg.Issuer, said.JWKSURL)
+}
+
+// get reads a document, and its tag; nil if it is still the one with the tag.
+func (i *issuer) get(address, etag string) ([]byte, string, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
+	if err != nil {
+		return nil, "", err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := i.client.Do(req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = resp.Body.Close() }() // what was read of it is all that counts
+	switch {
+	case resp.StatusCode == http.StatusNotModified && etag != "":
+		return nil, etag, nil
+	case resp.StatusCode != http.StatusOK:
+		return nil, "", fmt.Errorf("%s answered %s", address, resp.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxJWKS+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if len(body) > maxJWKS {
+		return nil, "", fmt.Errorf("%s answered with more than %d bytes", address, maxJWKS)
+	}
+	return body, resp.Header.Get("ETag"), nil
 }
 
 // parsePublished reads a set of public keys. What is of no use in it is left out: one odd key must not lock out those

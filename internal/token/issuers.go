@@ -13,7 +13,7 @@ import (
 // IssuerConfig describes an issuer whose tokens are trusted.
 type IssuerConfig struct {
 	Issuer   string // as its tokens say it
-	JWKSURL  string // where it publishes its keys; https, unless the host is this machine
+	JWKSURL  string // where it publishes its keys; https, unless the host is this machine. Empty to ask the issuer
 	Audience string // that its tokens have to be for; empty for any
 }
 
@@ -72,12 +72,20 @@ func checkIssuer(cfg IssuerConfig) error {
 	if cfg.Issuer == "" {
 		return errors.New("an issuer has no name")
 	}
-	u, err := url.Parse(cfg.JWKSURL)
+	address := cfg.JWKSURL
+	if address == "" {
+		address = cfg.Issuer
+	}
+	return checkAddress(cfg.Issuer, address)
+}
+
+func checkAddress(issuer, address string) error {
+	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
-		return fmt.Errorf("the address of the keys of issuer %q is not valid", cfg.Issuer)
+		return fmt.Errorf("the address of the keys of issuer %q is not valid", issuer)
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && thisMachine(u.Hostname())) {
-		return fmt.Errorf("the address of the keys of issuer %q is not https", cfg.Issuer)
+		return fmt.Errorf("the address of the keys of issuer %q is not https", issuer)
 	}
 	return nil
 }

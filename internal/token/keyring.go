@@ -1,7 +1,9 @@
 package token
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,22 +13,26 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
-// rereadInterval is how long a keyring waits before it looks again for a key that it doesn't know.
-const rereadInterval = time.Second
+const (
+	// rereadInterval is how long a keyring waits before it looks again for a key that it doesn't know.
+	rereadInterval = time.Second
+	rereadTimeout  = 5 * time.Second
+)
 
 // KeyringOptions say where the keys are, and in whose name they sign.
 type KeyringOptions struct {
-	Dir    string // made if it isn't there
-	Issuer string // of the tokens
-	Now    func() time.Time
+	Store    KeyStore
+	Issuer   string                // of the tokens
+	Issues   func(iss string) bool // tells further names of the issuer; nil for none
+	Audience string                // that tokens are for; empty for any
+	Schedule Schedule              // zero to change no keys
+	Now      func() time.Time
 }
 
-// Keyring holds Tarn's own signing keys. Several processes may share its directory: a key that one of them adds, the
-// others find when they see a token of it; that one is retired, they learn from Reload. A Keyring is safe for concurrent
-// use.
+// Keyring holds Tarn's own signing keys. Several processes may share its store: a key that one of them adds, the others
+// find when they see a token of it; that one is retired, they learn from Reload. A Keyring is safe for concurrent use.
 type Keyring struct {
 	opt     KeyringOptions
-	dir     keyDir
 	changes atomic.Uint64 // of keys that were retired
 	held    atomic.Pointer[held]
 
@@ -40,55 +46,69 @@ type held struct {
 	jwks    []byte
 }
 
-// OpenKeyring opens the keyring in a directory, with a new key if it has none.
-func OpenKeyring(opt KeyringOptions) (*Keyring, error) {
-	k := &Keyring{opt: opt, dir: keyDir(opt.Dir)}
+// OpenKeyring opens the keyring in a store, with a new key if it has none.
+func OpenKeyring(ctx context.Context, opt KeyringOptions) (*Keyring, error) {
+	k := &Keyring{opt: opt}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err := k.dir.make(); err != nil {
-		return nil, err
-	}
-	keys, err := k.dir.load()
+	keys, err := k.load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if len(keys) > 0 {
 		return k, k.hold(keys)
 	}
-	return k, k.add(nil)
+	return k, k.add(ctx, nil, opt.Now())
+}
+
+func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
+	stored, err := k.opt.Store.SigningKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parseSigningKeys(stored)
 }
 
 // Rotate adds a key and signs with it from now on. The keys before it still verify.
-func (k *Keyring) Rotate() error {
+func (k *Keyring) Rotate(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys, err := k.dir.load() // others may have added some
+	keys, err := k.load(ctx) // others may have added some
 	if err != nil {
 		return err
 	}
-	return k.add(keys)
+	return k.add(ctx, keys, k.opt.Now())
 }
 
-func (k *Keyring) add(keys []signingKey) error {
+func (k *Keyring) add(ctx context.Context, keys []signingKey, signsFrom time.Time) error {
 	next := 1
 	if len(keys) > 0 {
-		next = keys[len(keys)-1].number + 1
+		next = keys[len(keys)-1].stored.Number + 1
 	}
-	added, err := newSigningKey(next)
+	added, err := newSigningKey(next, signsFrom)
 	if err != nil {
 		return err
 	}
-	if err := k.dir.save(added); err != nil {
+	ok, err := k.opt.Store.AddSigningKey(ctx, added.stored)
+	if err != nil {
 		return err
 	}
-	return k.hold(append(keys, added))
+	if ok {
+		keys = append(keys, added)
+	}
+	if !ok || len(keys) == 1 { // another process was faster; or what it stores is to be seen
+		if keys, err = k.load(ctx); err != nil {
+			return err
+		}
+	}
+	return k.hold(keys)
 }
 
 // Retire removes a key, and with it all trust in what it signed. The key that signs can't be retired.
-func (k *Keyring) Retire(id string) error {
+func (k *Keyring) Retire(ctx context.Context, id string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys, err := k.dir.load()
+	keys, err := k.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,29 +116,39 @@ func (k *Keyring) Retire(id string) error {
 		if s.public.id != id {
 			continue
 		}
-		if i == len(keys)-1 {
+		if id == signer(keys, k.opt.Now()).public.id {
 			return fmt.Errorf("key %s is the one that signs", id)
 		}
-		if err := k.dir.remove(s); err != nil {
+		if err := k.opt.Store.RemoveSigningKey(ctx, s.stored); err != nil {
 			return err
 		}
-		return k.hold(append(keys[:i], keys[i+1:]...))
+		return k.hold(slices.Delete(keys, i, i+1))
 	}
 	return fmt.Errorf("no key %s", id)
 }
 
 // Reload reads the keys anew, which others may have changed.
-func (k *Keyring) Reload() error {
+func (k *Keyring) Reload(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys, err := k.dir.load()
+	keys, err := k.load(ctx)
 	if err != nil {
 		return err
 	}
 	if len(keys) == 0 {
-		return fmt.Errorf("no key in %s", k.opt.Dir)
+		return errors.New("no signing key is left")
 	}
 	return k.hold(keys)
+}
+
+// signer is the newest key that signs already.
+func signer(keys []signingKey, now time.Time) signingKey {
+	for _, s := range slices.Backward(keys) {
+		if !s.stored.SignsFrom.After(now) {
+			return s
+		}
+	}
+	return keys[0]
 }
 
 // hold swaps the keys in.
@@ -177,12 +207,14 @@ func (k *Keyring) KeyIDs() []string {
 
 // candidates returns the key that the token names. Tarn's own tokens always name theirs.
 func (k *Keyring) candidates(c *compact, issuer string) ([]candidate, error) {
-	if issuer != k.opt.Issuer || !c.hasKid {
+	if !k.issues(issuer) || !c.hasKid || !isAccessToken(c.typ) {
 		return nil, nil
 	}
 	found := k.find(c)
 	if found == nil && k.mayReread() {
-		if err := k.Reload(); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), rereadTimeout)
+		defer cancel()
+		if err := k.Reload(ctx); err != nil {
 			return nil, keysUnavailable(err)
 		}
 		found = k.find(c)
@@ -190,16 +222,20 @@ func (k *Keyring) candidates(c *compact, issuer string) ([]candidate, error) {
 	return found, nil
 }
 
+func (k *Keyring) issues(issuer string) bool {
+	return issuer == k.opt.Issuer || k.opt.Issues != nil && k.opt.Issues(issuer)
+}
+
 func (k *Keyring) find(c *compact) []candidate {
 	for _, s := range k.held.Load().signing {
 		if s.public.fits(c) {
-			return []candidate{{key: s.public, own: true}}
+			return []candidate{{key: s.public, own: true, audience: k.opt.Audience}}
 		}
 	}
 	return nil
 }
 
-// mayReread limits how often tokens that name unknown keys make the directory be read.
+// mayReread limits how often tokens that name unknown keys make the store be read.
 func (k *Keyring) mayReread() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 
 func openKeyring(t testing.TB, dir string, c *clock) *token.Keyring {
 	t.Helper()
-	k, err := token.OpenKeyring(token.KeyringOptions{Dir: dir, Issuer: "https://tarn.test", Now: c.now})
+	k, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: token.KeyFiles(dir), Issuer: "https://tarn.test", Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +73,9 @@ func TestMint(t *testing.T) {
 	if diff := cmp.Diff(want, claims); diff != "" {
 		t.Error(diff)
 	}
-	id.Claims = ""
+	id.Claims, id.ID = "", ""
 	wantID := token.Identity{
-		Name: "me@example.com", Role: "me@example.com", Scopes: []string{"sql", "files"}, Admin: true,
+		Name: "me@example.com", Role: "me@example.com", Scopes: []string{"sql", "files"}, Own: true, Admin: true,
 	}
 	if diff := cmp.Diff(wantID, *id); diff != "" {
 		t.Error(diff)
@@ -124,7 +124,7 @@ func TestAdminIsOnlyTarns(t *testing.T) {
 func TestKeyringLooksAtTheIssuer(t *testing.T) {
 	c, dir := newClock(), t.TempDir()
 	ring := openKeyring(t, dir, c)
-	other, err := token.OpenKeyring(token.KeyringOptions{Dir: dir, Issuer: "https://other.test", Now: c.now})
+	other, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: token.KeyFiles(dir), Issuer: "https://other.test", Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestKeysLast(t *testing.T) {
 	c, dir := newClock(), filepath.Join(t.TempDir(), "a", "keys")
 	ring := openKeyring(t, dir, c)
 	first := mint(t, ring, token.Claims{})
-	if err := ring.Rotate(); err != nil {
+	if err := ring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second := mint(t, ring, token.Claims{})
@@ -159,13 +159,13 @@ func TestKeysLast(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := again.Retire(kid(t, second)); err == nil {
+	if err := again.Retire(t.Context(), kid(t, second)); err == nil {
 		t.Error("the key that signs was retired")
 	}
-	if err := again.Retire("nobody's"); err == nil {
+	if err := again.Retire(t.Context(), "nobody's"); err == nil {
 		t.Error("a key that is not there was retired")
 	}
-	if err := again.Retire(kid(t, first)); err != nil {
+	if err := again.Retire(t.Context(), kid(t, first)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.Verify(first, true); err == nil {
@@ -178,7 +178,7 @@ func TestKeysLast(t *testing.T) {
 	if _, err := subjectVerifier(t, c, ring, "").Verify(first, true); err != nil {
 		t.Error(err)
 	}
-	if err := ring.Reload(); err != nil {
+	if err := ring.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := subjectVerifier(t, c, ring, "").Verify(first, true); err == nil {
@@ -212,7 +212,7 @@ func TestKeyFilesAreTheOwners(t *testing.T) {
 func TestJWKSIsPublic(t *testing.T) {
 	c := newClock()
 	ring := openKeyring(t, t.TempDir(), c)
-	if err := ring.Rotate(); err != nil {
+	if err := ring.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var set struct{ Keys []map[string]any }
@@ -237,7 +237,7 @@ func TestKeyringFindsKeysOfOthers(t *testing.T) {
 	one, two := openKeyring(t, dir, c), openKeyring(t, dir, c)
 	v := subjectVerifier(t, c, one, "")
 	for range 2 {
-		if err := two.Rotate(); err != nil {
+		if err := two.Rotate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		c.advance(2 * time.Second) // since it looks for unknown keys only so often
@@ -245,7 +245,7 @@ func TestKeyringFindsKeysOfOthers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := two.Rotate(); err != nil {
+	if err := two.Rotate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.Verify(mint(t, two, token.Claims{}), true); err == nil {
@@ -264,7 +264,7 @@ func TestKeyringRefusesWhatIsNoKey(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := token.OpenKeyring(token.KeyringOptions{Dir: dir, Now: newClock().now})
+		_, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: token.KeyFiles(dir), Now: newClock().now})
 		if err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -273,7 +273,7 @@ func TestKeyringRefusesWhatIsNoKey(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.OpenKeyring(token.KeyringOptions{Dir: file, Now: newClock().now}); err == nil {
+	if _, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: token.KeyFiles(file), Now: newClock().now}); err == nil {
 		t.Error("a file is no directory")
 	}
 }
@@ -289,7 +289,7 @@ func TestKeyringAtOnce(t *testing.T) {
 				if _, err := v.Verify(mint(t, ring, token.Claims{}), true); err != nil {
 					t.Error(err)
 				}
-				if err := ring.Rotate(); err != nil {
+				if err := ring.Rotate(t.Context()); err != nil {
 					t.Error(err)
 				}
 				if !bytes.Contains(ring.JWKS(), []byte(ring.KeyIDs()[0])) {

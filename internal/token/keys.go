@@ -42,6 +42,32 @@ func NewKeys(secret []byte) (*Keys, error) {
 	return &Keys{keys}, nil
 }
 
+// NewPublished reads the public keys of an issuer.
+func NewPublished(set []byte) (*Keys, error) {
+	keys, err := parsePublished(set)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, errNoKey
+	}
+	return &Keys{keys}, nil
+}
+
+// UnverifiedIssuer is the issuer that a token says it is of, which anybody can say.
+func UnverifiedIssuer(bearer string) (string, bool) {
+	c, err := parseCompact(bearer)
+	if err != nil {
+		return "", false
+	}
+	claims, ok := parseClaims(c.payload)
+	if !ok {
+		return "", false
+	}
+	issuer := claims.text("iss")
+	return issuer, issuer != ""
+}
+
 func parseKeys(each []json.RawMessage) ([]*key, error) {
 	var keys []*key
 	for _, text := range each {

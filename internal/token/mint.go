@@ -16,41 +16,61 @@ const adminClaim = "admin"
 
 // Claims say what a minted token holds.
 type Claims struct {
+	Issuer   string // empty for the keyring's
 	Subject  string
-	Audience []string // empty for any
+	Audience []string // empty for the keyring's
 	Scopes   []string
 	Admin    bool
 	Lifetime time.Duration
+	IDToken  bool           // tells a client who logged in, and is no good for calls
 	Extra    map[string]any // further claims, by name
 }
 
-// Mint signs a token with the newest key.
+// Mint signs a token with the newest key that may.
 func (k *Keyring) Mint(c Claims) (string, error) {
-	payload, err := c.encode(k.opt.Issuer, k.opt.Now())
+	now := k.opt.Now()
+	if c.Issuer == "" {
+		c.Issuer = k.opt.Issuer
+	}
+	if len(c.Audience) == 0 && k.opt.Audience != "" {
+		c.Audience = []string{k.opt.Audience}
+	}
+	payload, err := c.encode(now)
 	if err != nil {
 		return "", err
 	}
-	signing := k.held.Load().signing
-	newest := signing[len(signing)-1]
-	headers := jws.NewHeaders()
-	if err := headers.Set("typ", "JWT"); err != nil {
+	key, headers := signer(k.held.Load().signing, now), jws.NewHeaders()
+	typ := accessType
+	if c.IDToken {
+		typ = "JWT"
+	}
+	if err := headers.Set("typ", typ); err != nil {
 		return "", err
 	}
 	// The key's id goes into the header by itself.
-	signed, err := jws.Sign(payload, jws.WithKey(jwa.ES256(), newest.private, jws.WithProtectedHeaders(headers)))
+	signed, err := jws.Sign(payload, jws.WithKey(jwa.ES256(), key.private, jws.WithProtectedHeaders(headers)))
 	return string(signed), err
 }
 
-func (c Claims) encode(issuer string, now time.Time) ([]byte, error) {
+// accessType is the type of tokens for calls (RFC 9068), which ID tokens are not.
+const accessType = "at+jwt"
+
+func isAccessToken(typ string) bool {
+	return strings.TrimPrefix(strings.ToLower(typ), "application/") == accessType
+}
+
+func (c Claims) encode(now time.Time) ([]byte, error) {
 	if c.Subject == "" || c.Lifetime < time.Second {
 		return nil, errors.New("a token needs a subject and a lifetime of a second at least")
 	}
 	all := map[string]any{
-		"iss": issuer,
+		"iss": c.Issuer,
 		"sub": c.Subject,
 		"iat": now.Unix(),
 		"exp": now.Add(c.Lifetime).Unix(),
-		"jti": rand.Text(),
+	}
+	if !c.IDToken {
+		all["jti"] = rand.Text()
 	}
 	switch len(c.Audience) {
 	case 0:

@@ -9,6 +9,9 @@ type Identity struct {
 	Role      string // of PostgreSQL
 	Claims    string // JSON object of the claims, with the role
 	Scopes    []string
-	Admin     bool // only if the token is Tarn's own
-	Anonymous bool // acts as the anonymous role
+	ID        string // of the token
+	Session   string // in which a token service made it; empty for none
+	Own       bool   // Tarn signed the token
+	Admin     bool   // only if the token is Tarn's own
+	Anonymous bool   // acts as the anonymous role
 }

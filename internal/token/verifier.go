@@ -20,9 +20,10 @@ type VerifierOptions struct {
 	Keys            Source // nil for none: no token can be verified
 	Audience        string // that tokens have to be for; empty for any
 	RoleClaim       RoleClaim
-	AnonRole        string // role of who has no token, or one without a role; empty for none
-	RequireExpiry   bool   // refuse tokens that are good for ever
-	CacheMaxEntries int    // 0 for no cache
+	AnonRole        string               // role of who has no token, or one without a role; empty for none
+	RequireExpiry   bool                 // refuse tokens that are good for ever
+	Revoked         func(*Identity) bool // tells whether a token of Tarn's own was taken back; nil if none can be
+	CacheMaxEntries int                  // 0 for no cache
 	Now             func() time.Time
 	Stats           *Stats // nil if nobody asks
 }
@@ -73,6 +74,9 @@ func (v *Verifier) Verify(bearer string, present bool) (*Identity, error) {
 	}
 	if err := v.check(t, now); err != nil {
 		return nil, err
+	}
+	if v.opt.Revoked != nil && t.identity != nil && t.identity.Own && v.opt.Revoked(t.identity) {
+		return nil, badClaims("JWT revoked")
 	}
 	return t.identity, t.refusal
 }
@@ -165,6 +169,9 @@ func (v *Verifier) identify(c *claimSet, own bool) *verified {
 		Role:      role,
 		Claims:    c.withRole(role),
 		Scopes:    c.scopes(),
+		ID:        c.text("jti"),
+		Session:   c.text("sid"),
+		Own:       own,
 		Admin:     admin && own,
 		Anonymous: role == v.opt.AnonRole,
 	}}

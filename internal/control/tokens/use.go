@@ -1,0 +1,72 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"time"
+
+	"github.com/tarn-data/tarn/internal/auth"
+)
+
+// flushInterval is how often is written which tokens were used.
+const flushInterval = 10 * time.Second
+
+// Use implements auth.PersonalTokens.
+func (s *Service) Use(ctx context.Context, secret string) (*auth.PersonalToken, error) {
+	if !wellFormed(secret) {
+		return nil, nil //nolint:nilnil // there is no such token
+	}
+	now, digest := s.opt.Now(), Digest(sha256.Sum256([]byte(secret)))
+	e, generation := s.cache.get(digest, now, s.opt.Listening())
+	if e == nil {
+		t, err := s.opt.Store.TokenOf(ctx, digest)
+		if err != nil || t == nil {
+			return nil, err
+		}
+		e = newEntry(t, digest, now)
+		s.cache.put(e, generation)
+	}
+	if e.expired(now) {
+		return nil, nil //nolint:nilnil // there was one
+	}
+	e.touch(now)
+	return &e.personal, nil
+}
+
+// wellFormed keeps what can't be a secret away from the store.
+func wellFormed(secret string) bool {
+	digits, ok := strings.CutPrefix(secret, auth.PersonalPrefix)
+	return ok && len(digits) == 2*secretLength && strings.Trim(digits, "0123456789abcdef") == ""
+}
+
+// Forget has a token that was changed or deleted, by whichever process, be read anew; without an id, all of them.
+func (s *Service) Forget(id string) { s.cache.forget(id) }
+
+// Run writes from time to time which tokens were used, and once more when the context ends.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.flush(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushInterval)
+			defer cancel()
+			s.flush(last)
+			return
+		}
+	}
+}
+
+func (s *Service) flush(ctx context.Context) {
+	used := s.cache.used()
+	if len(used) == 0 {
+		return
+	}
+	if err := s.opt.Store.TouchTokens(ctx, used); err != nil {
+		s.cache.unused(used)
+		s.opt.Log.Warn("could not write which tokens were used", "error", err)
+	}
+}

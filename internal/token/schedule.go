@@ -1,0 +1,55 @@
+package token
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Schedule says when keys are changed.
+type Schedule struct {
+	Every       time.Duration // how long a key signs
+	Publish     time.Duration // how long a key is published before it signs, so that all have heard of it
+	MaxLifetime time.Duration // of the tokens: how long a key is kept that doesn't sign any more
+}
+
+// checkInterval is how often a keyring looks whether it is time to change keys.
+const checkInterval = 10 * time.Minute
+
+// Run changes keys by the schedule until the context ends.
+func (k *Keyring) Run(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(checkInterval)
+	defer tick.Stop()
+	for {
+		if err := k.Maintain(ctx); err != nil && ctx.Err() == nil {
+			log.Error("could not look after the signing keys", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Maintain reads the keys anew, adds the next one when it is time to publish it, and removes those that can't have
+// signed a token which is still good.
+func (k *Keyring) Maintain(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys, err := k.load(ctx)
+	if err != nil {
+		return err
+	}
+	s, now := k.opt.Schedule, k.opt.Now()
+	for len(keys) > 1 && s.MaxLifetime > 0 && keys[1].stored.SignsFrom.Add(s.MaxLifetime+skew*time.Second).Before(now) {
+		if err := k.opt.Store.RemoveSigningKey(ctx, keys[0].stored); err != nil {
+			return err
+		}
+		keys = keys[1:]
+	}
+	if n := len(keys); n == 0 || s.Every > 0 && keys[n-1].stored.SignsFrom.Add(s.Every-s.Publish).Before(now) {
+		return k.add(ctx, keys, now.Add(s.Publish))
+	}
+	return k.hold(keys)
+}
