@@ -26,7 +26,7 @@ var mayImport = map[string]string{
 	"apiclient":  "config",
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
-	"server": "oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -67,6 +67,7 @@ var mayImport = map[string]string{
 	"throttle":             "endpoint fault ratelimit",
 	"throttle/redisshares": "throttle",
 	"ratelimit":            "",
+	"telemetry":            "",
 
 	// Services: none knows another.
 	"control/identity": "auth endpoint fault scim",
@@ -128,6 +129,7 @@ var dependents = map[string]string{
 	"github.com/coreos/go-oidc/v3":        "oauth",
 	"github.com/redis/go-redis/v9":        "throttle/redisshares",
 	"go4.org/netipx":                      "control/ipaccess",
+	"go.opentelemetry.io/otel":            "telemetry",
 	"golang.org/x/sys":                    "server pg/embedded",
 }
 

@@ -26,10 +26,11 @@ type gatewayFlags struct {
 	ACMEDirectory string        `name:"acme-directory" env:"TARN_ACME_DIRECTORY" placeholder:"URL" help:"The authority's directory; Let's Encrypt's, if it isn't said."`
 	H2C           bool          `name:"h2c" env:"TARN_H2C" help:"Serve HTTP/2 without encryption, too, for proxies that speak it."`
 	DrainDelay    time.Duration `default:"0s" env:"TARN_DRAIN_DELAY" help:"How long requests are still let in after the signal to end, while /ready says no, so that balancers hear of it."`
+	OTLPEndpoint  string        `name:"otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Collector that traces are sent to by OTLP over HTTP, as http://127.0.0.1:4318. Without it, there are none."`
 }
 
 func (f *gatewayFlags) options() (server.GatewayOptions, error) {
-	opt := server.GatewayOptions{RedisURL: f.Redis, DrainDelay: f.DrainDelay, TLS: server.TLSOptions{
+	opt := server.GatewayOptions{RedisURL: f.Redis, DrainDelay: f.DrainDelay, OTLP: f.OTLPEndpoint, TLS: server.TLSOptions{
 		CertFile: f.TLSCert, KeyFile: f.TLSKey, Domains: f.ACMEDomain, Email: f.ACMEEmail, Directory: f.ACMEDirectory, Plain2: f.H2C,
 	}}
 	var err error

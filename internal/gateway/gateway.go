@@ -38,6 +38,12 @@ type Recorder interface {
 	Record(ctx context.Context, c *endpoint.Call) error
 }
 
+// Observer watches every call from its beginning to its end.
+type Observer interface {
+	// Begin returns the context that the call is done in, and what to do at its end.
+	Begin(r *http.Request, c *endpoint.Call) (ctx context.Context, end func())
+}
+
 // Options say what a gateway does.
 type Options struct {
 	Routes      []endpoint.Route
@@ -45,6 +51,7 @@ type Options struct {
 	Doors       []Guard  // asked in their order, before it is found out who calls
 	Guards      []Guard  // asked in their order, after
 	Recorder    Recorder // nil for none
+	Observer    Observer // nil for none
 	WorkspaceID string   // told to clients
 	Now         func() time.Time
 	NewID       func() string
@@ -106,6 +113,13 @@ func (g *Gateway) handler(route *endpoint.Route) http.Handler {
 		h := w.Header()
 		h.Set("X-Request-Id", c.ID)
 		h.Set("X-Databricks-Org-Id", g.opt.WorkspaceID)
+		if g.opt.Observer != nil {
+			ctx, end := g.opt.Observer.Begin(r, c)
+			if ctx != r.Context() {
+				r = r.WithContext(ctx)
+			}
+			defer end()
+		}
 		out := &response{ResponseWriter: w, known: func(status int) error { return g.record(r, c, status) }, dialect: dialect(route), id: c.ID}
 		c.Err = g.serve(out, r, c)
 		if c.Err != nil {

@@ -52,7 +52,7 @@ func newTestGateway(t testing.TB, change func(*ServeOptions, *gateway.Options)) 
 	}
 	options.Auth = p.creds.auth
 	options.Doors, options.Guards = []gateway.Guard{&p.guards.gate}, []gateway.Guard{p.guards.limiter, scopes{}}
-	options.Recorder = p.audit
+	options.Recorder, options.Observer = p.audit, p.guards.watch
 	options.WorkspaceID, options.Now, options.NewID = strconv.FormatInt(ws.ID, 10), time.Now, gateway.NewIDs("test").Next
 	options.Source, options.Log = remoteAddress, opt.Log
 	g := &testGateway{platform: p}

@@ -19,6 +19,7 @@ import (
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/ratelimit"
 	"github.com/tarn-data/tarn/internal/store"
+	"github.com/tarn-data/tarn/internal/telemetry"
 	"github.com/tarn-data/tarn/internal/throttle"
 	"github.com/tarn-data/tarn/internal/throttle/redisshares"
 )
@@ -31,7 +32,28 @@ type GatewayOptions struct {
 	Proxies      gateway.Proxies // that are trusted
 	TLS          TLSOptions
 	DrainDelay   time.Duration // between being told to end and refusing connections
+	OTLP         string        // address of a collector for traces; empty for none
+
+	tracer *telemetry.Tracer // nil for none
 }
+
+// openTracer makes the tracer, if there is where to send traces. What it returns sends those that are left.
+func (o *GatewayOptions) openTracer(ctx context.Context, version string, log *slog.Logger) (stop func(), err error) {
+	if o.OTLP == "" {
+		return func() {}, nil
+	}
+	o.tracer, err = telemetry.Open(ctx, telemetry.Options{Endpoint: o.OTLP, Service: appName, Version: version, Log: log})
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceTimeout)
+		defer cancel()
+		if err := o.tracer.Close(ctx); err != nil {
+			log.Warn("the last traces could not be sent", "error", err)
+		}
+	}, err
+}
+
+// traceTimeout is how long the last traces may take to be sent.
+const traceTimeout = 5 * time.Second
 
 // dataAPIService is what the Data API is called in limits and figures.
 const dataAPIService = "dataApi"
@@ -45,11 +67,12 @@ type guards struct {
 	limiter *throttle.Limiter
 	dataAPI endpoint.Route // all of the Data API, as far as guards are concerned
 	shares  interface{ Close() error }
+	watch   *observer // of all APIs
 }
 
 // newGuards makes the guards. With neither Redis nor a state, limits are this process's own.
 func newGuards(opt ServeOptions, state *store.DB) (*guards, error) {
-	g := &guards{dataAPI: endpoint.Route{Service: dataAPIService, Action: "request"}}
+	g := &guards{watch: newObserver(opt.Gateway.tracer), dataAPI: endpoint.Route{Service: dataAPIService, Action: "request"}}
 	limit := throttle.Options{
 		Default: opt.Gateway.Limit, Services: map[string]ratelimit.Limit{dataAPIService: opt.Gateway.DataAPILimit},
 		Process: rand.Text(), Log: opt.Log,
@@ -167,8 +190,16 @@ func (g *guards) routes(state *store.DB) []endpoint.Route {
 // front stands before the Data API: its answers have a request id, and who may not come in is told so in its own words.
 func (g *guards) front(next http.Handler) http.Handler {
 	ids := gateway.NewIDs(rand.Text())
+	next = g.watch.dataAPI(g.gated(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["X-Request-Id"] = []string{gateway.RequestID(r, ids.Next)}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// gated lets nobody through whom the access lists keep out.
+func (g *guards) gated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.gate.Enforced() {
 			if err := g.gate.Allow(remoteAddress(r)); err != nil {
 				dataapi.WriteError(w, inDataAPI(err))

@@ -98,8 +98,9 @@ func (c *dataAPICollector) Collect(ch chan<- prometheus.Metric) {
 }
 
 // metricsHandler renders all figures for Prometheus.
-func metricsHandler(c prometheus.Collector) http.Handler {
+func metricsHandler(all ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(all...)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }

@@ -107,6 +107,7 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		Routes:      routes,
 		Auth:        p.creds.auth,
 		Recorder:    p.audit,
+		Observer:    p.guards.watch,
 		Doors:       []gateway.Guard{&p.guards.gate},
 		Guards:      []gateway.Guard{p.guards.limiter, scopes{}},
 		WorkspaceID: strconv.FormatInt(ws.ID, 10),

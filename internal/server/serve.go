@@ -158,6 +158,11 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error 
 		return fmt.Errorf("listen for admin: %w", err)
 	}
 	mux := http.NewServeMux()
+	stopTracing, err := opt.Gateway.openTracer(ctx, opt.Version, opt.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	gates, platform, err := openGuarded(ctx, opt)
 	if err != nil {
 		return err
@@ -192,7 +197,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error 
 	servers.start("admin", named(recovered(&admin{
 		live:    door.isOpen,
 		ready:   dbs.reachable,
-		metrics: metricsHandler(newDataAPICollector(dbs.Each, opt.tokenStats, true)),
+		metrics: metricsHandler(newDataAPICollector(dbs.Each, opt.tokenStats, true), newGuardsCollector(gates), gates.watch.requests, gates.watch.duration),
 	}, opt.Log), opt.Version), adminListener)
 	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
 	chain = named(compressed(opt.Gateway.Proxies.Handler(gateway.Paced(chain))), opt.Version)
