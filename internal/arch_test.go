@@ -116,6 +116,8 @@ var fine = []string{"net/netip", "net/url"}
 
 // dependents are the packages that may import a module of others.
 var dependents = map[string]string{
+	"github.com/posener/complete":         "cli",
+	"github.com/willabides/kongplete":     "cli",
 	"github.com/alecthomas/kong":          "cli",
 	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store synctable control/databases",
 	"github.com/parquet-go/parquet-go":    "synctable",

@@ -218,7 +218,7 @@ func recordLine(r *audit.Record) string {
 type auditExportCommand struct {
 	target      `embed:""`
 	auditFilter `embed:""`
-	File        string `arg:"" optional:"" type:"path" help:"File to write; standard output if none is named. An export of all records can be verified."`
+	File        string `arg:"" optional:"" type:"path" predictor:"file" help:"File to write; standard output if none is named. An export of all records can be verified."`
 }
 
 // Run exports the log.
@@ -252,7 +252,7 @@ func (c *auditExportCommand) Run(e *env) error {
 
 type auditVerifyCommand struct {
 	stateFlags `embed:""`
-	File       string   `type:"existingfile" help:"Verify an export of all records in place of the log itself."`
+	File       string   `type:"existingfile" predictor:"file" help:"Verify an export of all records in place of the log itself."`
 	Known      []string `placeholder:"SEQUENCE:HASH" help:"A head that was shown before, which the log must have."`
 }
 

@@ -12,7 +12,7 @@ import (
 
 type backupCommand struct {
 	stateFlags `embed:""`
-	File       string `arg:"" type:"path" help:"File to write. One that is there is replaced."`
+	File       string `arg:"" type:"path" predictor:"file" help:"File to write. One that is there is replaced."`
 	WithKeys   bool   `help:"Put the root keys that Tarn has made into the backup, too: then it opens all secrets, and must be kept like one."`
 }
 
@@ -35,7 +35,7 @@ func (c *backupCommand) Run(e *env) error {
 
 type restoreCommand struct {
 	stateFlags `embed:""`
-	File       string `arg:"" type:"existingfile" help:"Backup to restore."`
+	File       string `arg:"" type:"existingfile" predictor:"file" help:"Backup to restore."`
 	Force      bool   `help:"Replace the state that there is."`
 }
 

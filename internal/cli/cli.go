@@ -22,16 +22,17 @@ var version = "dev"
 
 // commands are what tarn can do.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Serve the lakebase: the Lakebase Data API on an embedded PostgreSQL, or on one of your own."`
-	DataAPI dataAPICommand `cmd:"" name:"data-api" help:"Serve one database as a REST API at the root, in PostgREST's place."`
-	Init    initCommand    `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
-	Login   loginCommand   `cmd:"" help:"Log in to a server with a browser."`
-	Token   tokenCommand   `cmd:"" help:"Make, list and delete personal access tokens."`
-	Audit   auditCommand   `cmd:"" help:"Read, export and verify the audit log."`
-	Backup  backupCommand  `cmd:"" help:"Write Tarn's own state into a file."`
-	Restore restoreCommand `cmd:"" help:"Make Tarn's own state of a backup."`
-	Psql    psqlCommand    `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	Serve      serveCommand      `cmd:"" help:"Serve the lakebase: the Lakebase Data API on an embedded PostgreSQL, or on one of your own."`
+	DataAPI    dataAPICommand    `cmd:"" name:"data-api" help:"Serve one database as a REST API at the root, in PostgREST's place."`
+	Init       initCommand       `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
+	Login      loginCommand      `cmd:"" help:"Log in to a server with a browser."`
+	Token      tokenCommand      `cmd:"" help:"Make, list and delete personal access tokens."`
+	Audit      auditCommand      `cmd:"" help:"Read, export and verify the audit log."`
+	Backup     backupCommand     `cmd:"" help:"Write Tarn's own state into a file."`
+	Restore    restoreCommand    `cmd:"" help:"Make Tarn's own state of a backup."`
+	Psql       psqlCommand       `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
+	Completion completionCommand `cmd:"" help:"Print what has a shell complete the arguments of tarn."`
+	Version    versionCommand    `cmd:"" help:"Show the version."`
 }
 
 // env is what every command gets.
@@ -75,6 +76,7 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 	if err != nil {
 		return fail(stderr, err)
 	}
+	completeLine(parser)
 	chosen, err := parser.Parse(args)
 	if err != nil {
 		parser.FatalIfErrorf(err)
