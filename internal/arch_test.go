@@ -27,7 +27,7 @@ var mayImport = map[string]string{
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
 	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
-		"control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
+		"connector control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",

@@ -66,7 +66,7 @@ func (p *Platform) AuthenticateCall(ctx context.Context, h http.Header) (*Creden
 			}
 			return nil, unauthenticated("Invalid Token").WithCause(err)
 		}
-		name, cred.TokenID = id.Name, id.ID
+		name, cred.TokenID, cred.Claims = id.Name, id.ID, id.Claims
 		if id.Own { // what another issuer limits its tokens to means nothing here
 			cred.Scopes = id.Scopes
 		}
@@ -76,7 +76,7 @@ func (p *Platform) AuthenticateCall(ctx context.Context, h http.Header) (*Creden
 		return nil, unavailable(err)
 	}
 	if account == nil || !account.Active || ownerID != 0 && ownerID != account.ID {
-		return nil, unauthenticated("The token's principal doesn't exist or isn't active.")
+		return nil, unauthenticated("The token's principal doesn't exist or isn't active.").WithCause(NoAccountError{})
 	}
 	cred.Account = account
 	return cred, nil

@@ -23,8 +23,8 @@ type Path struct {
 
 // Vault reads secrets.
 type Vault interface {
-	// Read returns the secrets of a path by their names; nil if there is no such path.
-	Read(ctx context.Context, p Path) (map[string]vault.Secret, error)
+	// Read returns those of the named secrets of a path that are there; nil if there is no such path.
+	Read(ctx context.Context, p Path, names ...string) (map[string]vault.Secret, error)
 }
 
 // Doer makes requests, of which it allows some.

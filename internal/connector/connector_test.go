@@ -53,7 +53,7 @@ type secrets struct {
 	reads atomic.Int32
 }
 
-func (s *secrets) Read(_ context.Context, p connector.Path) (map[string]vault.Secret, error) {
+func (s *secrets) Read(_ context.Context, p connector.Path, _ ...string) (map[string]vault.Secret, error) {
 	s.reads.Add(1)
 	if s.fails.Add(-1) >= 0 {
 		return nil, fault.New(fault.Unavailable, "", "the vault is sealed")

@@ -76,7 +76,7 @@ func (c *Connector) credentials(ctx context.Context, q query) (credentials, erro
 				return credentials{}, err
 			}
 		}
-		if secrets, err = c.opt.Vault.Read(ctx, Path{App: q.app, Account: q.credentials.account}); err == nil {
+		if secrets, err = c.opt.Vault.Read(ctx, Path{App: q.app, Account: q.credentials.account}, q.credentials.id, q.credentials.secret); err == nil {
 			break
 		}
 	}

@@ -131,9 +131,15 @@ type grantee struct {
 	lifetime  time.Duration
 }
 
+// appClaim names the application to the connector: each service principal is one.
+const appClaim = "irisAppId"
+
 // access makes an access token.
 func (s *Service) access(r *http.Request, account *auth.Account, to *grantee) (*tokens, error) {
 	extra := map[string]any{"client_id": to.clientID}
+	if account.Kind == auth.ServicePrincipal {
+		extra[appClaim] = account.Name
+	}
 	if to.sessionID != "" {
 		extra["sid"] = to.sessionID
 	}

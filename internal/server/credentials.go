@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/connector"
 	"github.com/tarn-data/tarn/internal/control/tokens"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -126,7 +127,7 @@ func (p *platform) openTokenService(opt ServeOptions, ws store.Workspace, c *cre
 		Verifier: token.NewVerifier(token.VerifierOptions{
 			Keys: c.keys, RoleClaim: subject, RequireExpiry: true, Revoked: c.revoked.Revoked, Now: time.Now,
 		}),
-		Origin: p.origin, AccountID: ws.AccountID, Scopes: []string{"sql"}, Now: time.Now, Log: opt.Log,
+		Origin: p.origin, AccountID: ws.AccountID, Scopes: []string{"sql", connector.Scope}, Now: time.Now, Log: opt.Log,
 	}
 	if l := opt.Login; l.Issuer != "" {
 		service.External, err = oauth.NewExternal(oauth.ExternalOptions{
