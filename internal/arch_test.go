@@ -21,13 +21,17 @@ const module = "github.com/tarn-data/tarn/"
 var mayImport = map[string]string{
 	"cmd/tarn": "cli",
 
-	"connection": "auth endpoint fault outbound vault workspace",
-	"workspace":  "vault",
-	"apiclient":  "config",
+	"credential/credentialtest": "credential vault",
+	"credential/kv":             "credential vault",
+	"credential":                "endpoint fault vault",
+	"vault/keyservice":          "vault",
+	"connection":                "auth endpoint fault outbound vault workspace",
+	"workspace":                 "vault",
+	"apiclient":                 "config",
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
 	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
-		"connector control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace",
+		"connector control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace credential credential/kv vault/keyservice",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
 		"dataapi/openapi dataapi/introspect auth config fault pg",
@@ -56,7 +60,7 @@ var mayImport = map[string]string{
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",
 	"control/clusters":  "endpoint",
-	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection control/tokens oauth token",
+	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection control/tokens oauth token credential",
 
 	"endpoint/openapi": "endpoint",
 
@@ -116,6 +120,8 @@ var fine = []string{"net/netip", "net/url"}
 
 // dependents are the packages that may import a module of others.
 var dependents = map[string]string{
+	"github.com/hashicorp/vault/api":      "credential/kv",
+	"gocloud.dev":                         "vault/keyservice",
 	"github.com/posener/complete":         "cli",
 	"github.com/willabides/kongplete":     "cli",
 	"github.com/alecthomas/kong":          "cli",

@@ -33,6 +33,8 @@ type commands struct {
 	Psql       psqlCommand       `cmd:"" help:"Run psql on the embedded PostgreSQL as the owner of the databases."`
 	Completion completionCommand `cmd:"" help:"Print what has a shell complete the arguments of tarn."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
+
+	secretCommands
 }
 
 // env is what every command gets.

@@ -33,12 +33,10 @@ type serveCommand struct {
 	Roles       string   `name:"roles-postgres" env:"TARN_ROLES_POSTGRES" help:"Connection string of a role that may create roles: it makes the role that a new user or service principal has in the Data API. The embedded PostgreSQL's owner does if nobody else is named."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
-	VaultKey    []string `default:"dir" env:"TARN_VAULT_KEY" placeholder:"KEY" help:"Root key of the vault, which seals all secrets: dir for files that are made in the data directory, file:PATH or env:NAME for 32 bytes in base64, or the address of a key in a key service. More than one may be named; the first one is for a new state."`
-	Outbound    []string `default:"${outbound}" env:"TARN_OUTBOUND" placeholder:"HOST" help:"Hosts that may be connected to for connections and the connector: NAME, *.NAME for all below it, with a port if it isn't 443, and =NETWORK if it isn't on the Internet."`
-	OutboundCA  string   `type:"existingfile" env:"TARN_OUTBOUND_CA" help:"File of certificates (PEM) that these hosts' certificates may be signed with, besides the system's."`
 
 	loginFlags
 	gatewayFlags
+	vaultFlags
 	instanceFlags
 
 	ReplicaMaxLag  int           `default:"10" env:"TARN_REPLICA_MAX_LAG" placeholder:"SECONDS" help:"How far a standby server may be behind and still be read from."`
@@ -83,7 +81,7 @@ func (c *serveCommand) Run(e *env) error {
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances,
 		URL: c.loginFlags.URL, Login: login,
 		Out: e.stdout, Log: e.logger(level),
-		Outbound: c.Outbound, OutboundCA: c.OutboundCA,
+		Outbound: c.Outbound, OutboundCA: c.OutboundCA, Credentials: c.credentials(),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tarn-data/tarn/internal/connection"
@@ -51,13 +52,13 @@ func rootCAs(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// connections are the routes of connections, in both dialects.
+// connections are the routes of connections, in both dialects, and of the vault.
 func (p *platform) connections() []endpoint.Route {
 	s := connection.NewService(connection.Options{
 		Store: p.state, Sealer: p.vault, Outbound: p.outbound, Workspace: workspace.New(p.outbound), Directory: p.ids.directory,
 		NewID: newUUID, Now: time.Now, Log: p.log,
 	})
-	return append(s.Routes(), s.ReltioRoutes()...)
+	return slices.Concat(s.Routes(), s.ReltioRoutes(), p.vaultRoutes())
 }
 
 // newUUID makes a random UUID.

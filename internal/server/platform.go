@@ -14,6 +14,7 @@ import (
 	"github.com/tarn-data/tarn/internal/audit"
 	"github.com/tarn-data/tarn/internal/control/clusters"
 	"github.com/tarn-data/tarn/internal/control/databases"
+	"github.com/tarn-data/tarn/internal/credential"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
 	"github.com/tarn-data/tarn/internal/outbound"
@@ -39,7 +40,8 @@ type platform struct {
 	inst   *databases.Service
 	log    *slog.Logger
 
-	outbound *outbound.Client
+	outbound       *outbound.Client
+	appCredentials credential.Backend
 
 	guards  *guards
 	changes *changes
@@ -74,6 +76,9 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	}
 	p.inBackground(ctx, p.vault.Run)
 	if p.outbound, err = openOutbound(opt); err != nil {
+		return err
+	}
+	if p.appCredentials, err = p.openAppCredentials(ctx, opt.Credentials); err != nil {
 		return err
 	}
 	if p.audit, err = openAudit(ctx, opt, p.state, strconv.FormatInt(ws.ID, 10)); err != nil {

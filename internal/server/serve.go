@@ -56,7 +56,8 @@ type ServeOptions struct {
 	Login       LoginOptions
 	VaultKeys   []string // where the vault's root keys are
 	Outbound    []string // hosts that may be asked in the name of callers
-	OutboundCA  string   // file of certificates that these hosts' are signed with, besides the system's
+	Credentials CredentialOptions
+	OutboundCA  string // file of certificates that these hosts' are signed with, besides the system's
 	Gateway     GatewayOptions
 	Instances   InstanceOptions
 
