@@ -30,7 +30,7 @@ var mayImport = map[string]string{
 	"apiclient":                 "config",
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
-	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/permissions control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"connector control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace credential credential/kv vault/keyservice",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -60,7 +60,7 @@ var mayImport = map[string]string{
 	"control/databases": "auth endpoint fault synctable",
 	"outbound":          "",
 	"control/clusters":  "endpoint",
-	"store":             "auth control/databases control/identity fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection control/tokens oauth token credential",
+	"store":             "auth control/databases control/identity control/permissions fault pg scim vault audit ratelimit throttle control/ipaccess control/limits connection control/tokens oauth token credential",
 
 	"endpoint/openapi": "endpoint",
 
@@ -74,9 +74,10 @@ var mayImport = map[string]string{
 	"telemetry":            "",
 
 	// Services: none knows another.
-	"control/identity": "auth endpoint fault scim",
-	"scim":             "fault",
-	"control/tokens":   "auth endpoint fault",
+	"control/identity":    "auth endpoint fault scim",
+	"control/permissions": "auth endpoint",
+	"scim":                "fault",
+	"control/tokens":      "auth endpoint fault",
 
 	"oauth": "auth endpoint fault token",
 

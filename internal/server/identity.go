@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/tarn-data/tarn/internal/control/identity"
+	"github.com/tarn-data/tarn/internal/control/permissions"
+	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/store"
 )
 
@@ -18,6 +20,7 @@ type identities struct {
 	passwords *identity.Passwords
 	secrets   *identity.Secrets
 	service   *identity.Service
+	rights    *permissions.Service
 }
 
 // openIdentities makes the first administrator where there is nobody yet.
@@ -31,6 +34,7 @@ func openIdentities(ctx context.Context, opt ServeOptions, state *store.DB, ws s
 	ids.service = &identity.Service{
 		Store: state, AccountID: ws.AccountID, Passwords: ids.passwords, Secrets: ids.secrets,
 	}
+	ids.rights = &permissions.Service{Store: state, Sources: map[string]permissions.Source{}}
 	if opt.RolesURL != "" {
 		ids.service.Roles = &principalRoles{url: opt.RolesURL, log: opt.Log}
 	}
@@ -63,4 +67,9 @@ func (ids *identities) bootstrap(ctx context.Context, opt ServeOptions, state *s
 	}
 	_, err = fmt.Fprintf(opt.Out, "The first administrator is %s. The password is in %s: change it, and delete the file.\n\n", opt.AdminUser, file)
 	return err
+}
+
+// routes are those of who there is, and of who may do what.
+func (ids *identities) routes() []endpoint.Route {
+	return append(ids.service.Routes(), ids.rights.Routes()...)
 }

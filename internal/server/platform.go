@@ -143,7 +143,7 @@ func (p *platform) inBackground(ctx context.Context, do func(context.Context)) {
 // routes are all routes of the platform API.
 func (p *platform) routes(ws store.Workspace) []endpoint.Route {
 	return slices.Concat(discovery(ws, p.origin), p.creds.routes(), audit.Routes(p.state.Audit()), clusters.Routes(), p.inst.Routes(), p.connections(),
-		p.guards.routes(p.state), p.ids.service.Routes())
+		p.guards.routes(p.state), p.ids.routes())
 }
 
 func (p *platform) close() {

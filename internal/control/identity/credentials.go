@@ -93,7 +93,9 @@ func (s *Service) deleteSecret(ctx context.Context, in secretInput) (endpoint.No
 	if err != nil {
 		return endpoint.None{}, err
 	}
-	err = s.Secrets.store.DeleteSecret(ctx, id, in.SecretID)
+	if err = ErrMissing; good(in.SecretID, maxName) {
+		err = s.Secrets.store.DeleteSecret(ctx, id, in.SecretID)
+	}
 	if errors.Is(err, ErrMissing) {
 		return endpoint.None{}, endpoint.NotFound("The service principal has no secret of the id " + in.SecretID + ".")
 	}

@@ -67,7 +67,7 @@ func perSource() Attempts { return Attempts{Free: 50, First: time.Second, Max: 5
 // VerifyPassword returns the account of a user who knows the password. Who doesn't, isn't there or isn't active gets the
 // same fault; who guesses gets to wait. The source of the guess is that of the call which the context carries.
 func (p *Passwords) VerifyPassword(ctx context.Context, userName, password string) (*auth.Account, error) {
-	if len(password) > maxPassword || len(userName) > maxName {
+	if len(password) > maxPassword || !good(userName, maxName) {
 		return nil, wrongPassword()
 	}
 	user, source := attemptKey("user", strings.ToLower(userName)), sourceKey(endpoint.CallFrom(ctx).Source)

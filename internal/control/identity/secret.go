@@ -49,12 +49,15 @@ func NewSecrets(store SecretStore, directory auth.Directory) *Secrets {
 
 // VerifySecret returns the account of a service principal that knows one of its secrets.
 func (s *Secrets) VerifySecret(ctx context.Context, applicationID, secret string) (*auth.Account, error) {
-	good, err := s.store.GoodSecrets(ctx, applicationID)
+	if !good(applicationID, maxName) {
+		return nil, wrongSecret()
+	}
+	known, err := s.store.GoodSecrets(ctx, applicationID)
 	if err != nil {
 		return nil, err
 	}
 	given, used := hashSecret(secret), ""
-	for _, one := range good {
+	for _, one := range known {
 		if subtle.ConstantTimeCompare(given, one.Hash) == 1 {
 			used = one.ID
 		}
