@@ -37,8 +37,9 @@ func (s *tarn) metric(t testing.TB, name string) string {
 // TestStuckRequestsLeaveConnections has many more requests stuck than there are connections. Those that are known to be
 // fast are answered all the while, and also those of which nothing is known.
 func TestStuckRequestsLeaveConnections(t *testing.T) {
+	t.Parallel()
 	site := newSite(t)
-	site.set(t, "db-pool", "4", "db-pool-acquisition-timeout", "3")
+	site.set(t, "db-pool", "4", "db-pool-acquisition-timeout", "5")
 	s := site.serve(t)
 	read := func() {
 		t.Helper()
@@ -81,6 +82,7 @@ func TestStuckRequestsLeaveConnections(t *testing.T) {
 
 // TestLockedTableLeavesConnections has requests stuck that were fast until then.
 func TestLockedTableLeavesConnections(t *testing.T) {
+	t.Parallel()
 	site := newSite(t)
 	site.set(t, "db-pool", "4")
 	s := site.serve(t)
@@ -107,6 +109,7 @@ func TestLockedTableLeavesConnections(t *testing.T) {
 
 // TestClosedConnectionsAreNotNoticed has the server end the connections between two requests.
 func TestClosedConnectionsAreNotNoticed(t *testing.T) {
+	t.Parallel()
 	site := newSite(t)
 	site.set(t, "db-channel-enabled", "false")
 	s := site.serve(t)

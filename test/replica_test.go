@@ -69,8 +69,9 @@ func (r *replicated) state(t *testing.T, s *tarn) string {
 }
 
 func TestReplica(t *testing.T) {
+	t.Parallel()
 	r := newReplicated(t, func(p *pgtest.Server) *pgtest.DB { return p.NewDB(t) })
-	s := r.serve(t, "TARN_REPLICAS="+r.url, "TARN_REPLICA_MAX_LAG=2", "PGRST_DB_PRE_REQUEST=api.before", "PGRST_LOG_LEVEL=debug")
+	s := r.serve(t, "TARN_REPLICAS="+r.url, "TARN_REPLICA_MAX_LAG=3", "PGRST_DB_PRE_REQUEST=api.before", "PGRST_LOG_LEVEL=debug")
 	r.awaitWhere(t, s, 0, true)
 	post := func(path, body string, role int) answer {
 		t.Helper()
@@ -128,7 +129,7 @@ func TestReplica(t *testing.T) {
 		}
 	})
 	t.Run("what is idle isn't behind", func(t *testing.T) {
-		time.Sleep(2500 * time.Millisecond) // which is longer than it may be behind
+		time.Sleep(3500 * time.Millisecond) // which is longer than it may be behind
 		r.where(t, s, 1, true)
 	})
 	t.Run("what the replica doesn't have yet", func(t *testing.T) {
@@ -182,6 +183,7 @@ func TestReplica(t *testing.T) {
 
 // TestReplicaAlone has the primary server go, and then the replica take its place.
 func TestReplicaAlone(t *testing.T) {
+	t.Parallel()
 	r := newReplicated(t, func(p *pgtest.Server) *pgtest.DB { return &pgtest.DB{URL: p.URL, Name: "postgres"} })
 	s := r.serve(t, "TARN_REPLICAS="+r.url, "TARN_REPLICA_MAX_LAG=1")
 	r.awaitWhere(t, s, 0, true)
@@ -201,6 +203,7 @@ func TestReplicaAlone(t *testing.T) {
 
 // TestServeReplica has a lakebase read from a replica of its PostgreSQL.
 func TestServeReplica(t *testing.T) {
+	t.Parallel()
 	primary, standby := startReplication(t)
 	out := run(t, "", "init", "--postgres", primary.URL, "--database", "shop")
 	_, rest, ok := strings.Cut(out, "tarn serve --postgres '")
