@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -20,6 +21,7 @@ type Runner struct {
 	Prepared bool // whether statements are kept by name on their connections
 
 	buffers sync.Pool // of *[]byte, for bodies
+	habits  habits
 }
 
 // Session is what holds while a request's transaction runs.
@@ -121,7 +123,7 @@ func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, err
 func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Result, error) {
 	res := &Result{}
 	q := j.query
-	steps := r.prologue(j.session, q.ReadOnly)
+	steps := r.prologue(j.session, q.ReadOnly, r.habits.custom(q))
 	main := step{statement: q.Main}
 	switch {
 	case q.Explained:
@@ -156,10 +158,16 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
 	reset := j.session.PreRequest != "" || q.CallsVolatile
 	decide := func() error { return checked(j.check, res) }
+	began, err := time.Now(), error(nil)
 	if j.check == nil || q.ReadOnly {
-		return res, tx.whole(ctx, steps, j.end, reset, decide)
+		err = tx.whole(ctx, steps, j.end, reset, decide)
+	} else {
+		err = tx.decided(ctx, steps, j.end, reset, decide)
 	}
-	return res, tx.decided(ctx, steps, j.end, reset, decide)
+	if err == nil && !res.Streamed {
+		r.habits.ran(q, time.Since(began), res.Row.Page)
+	}
+	return res, err
 }
 
 func checked(check Check, res *Result) error {
@@ -172,7 +180,7 @@ func checked(check Check, res *Result) error {
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
 	return withConn(ctx, r.Pool, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
-		steps := r.prologue(s, true)
+		steps := r.prologue(s, true, false)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
 		}

@@ -36,7 +36,7 @@ func (p *planner) mutate(a request.MutateRelation) (Plan, error) {
 	if p.req.Prefer.Return != request.Representation {
 		h.Handler = schema.Handler{}
 	}
-	return &Mutate{Tree: tree, Write: w, Mutation: a.Mutation, Handler: h.Handler, Media: h.Media, Target: rel.Ident}, nil
+	return &Mutate{Tree: tree, Write: w, Selective: p.selectiveWrite(w), Mutation: a.Mutation, Handler: h.Handler, Media: h.Media, Target: rel.Ident}, nil
 }
 
 func (p *planner) write(m request.Mutation, rel *schema.Relation, tree *Node) (Write, error) {

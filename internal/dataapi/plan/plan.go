@@ -34,16 +34,18 @@ type (
 		Target      schema.Ident
 		// Rows is set where the rows can be rendered outside of the database, as they arrive: nothing has to be known of
 		// all of them, and their types are known.
-		Rows bool
+		Rows      bool
+		Selective bool // whether how rows are best found may depend on the values of the filters
 	}
 	// Mutate is an INSERT, UPDATE or DELETE and what to read of the rows it touched.
 	Mutate struct {
-		Tree     *Node
-		Write    Write
-		Mutation request.Mutation
-		Handler  schema.Handler
-		Media    media.Type
-		Target   schema.Ident
+		Tree      *Node
+		Write     Write
+		Mutation  request.Mutation
+		Handler   schema.Handler
+		Media     media.Type
+		Target    schema.Ident
+		Selective bool // likewise
 	}
 	// Call is a call of a routine and what to read of its result.
 	Call struct {
@@ -196,7 +198,7 @@ func (p *planner) read(a request.ReadRelation) (Plan, error) {
 	}
 	return &Read{
 		Tree: tree, Handler: h.Handler, Media: h.Media, HeadersOnly: a.HeadersOnly, Target: rel.Ident,
-		Rows: p.rowsSuffice(tree, h),
+		Rows: p.rowsSuffice(tree, h), Selective: p.selective(tree),
 	}, nil
 }
 

@@ -40,7 +40,7 @@ func newWriter(tree *plan.Node, h schema.Handler) *writer {
 func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
-	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, RoleBound: p.Tree.DependsOnRole()}
+	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, RoleBound: p.Tree.DependsOnRole()}
 	switch p.Handler.Kind { //nolint:exhaustive // no others are rendered by rows
 	case schema.HandleCSV:
 		q.Rows = CSVRows
@@ -94,8 +94,8 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w.raw(", ", guc)
 	w.raw(" FROM (SELECT * FROM ", plan.SourceName, ") _postgrest_t")
 	return &Query{
-		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, RoleBound: p.Tree.DependsOnRole(),
-		Count: buildCount(p.Tree, prefer),
+		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, Selective: p.Selective,
+		RoleBound: p.Tree.DependsOnRole(), Count: buildCount(p.Tree, prefer),
 	}
 }
 
@@ -136,7 +136,10 @@ func buildWrite(p *plan.Mutate, prefer request.Prefer) *Query {
 		w.read(p.Tree)
 	}
 	w.raw(") _postgrest_t")
-	return &Query{Main: w.statement(), Columns: writtenColumns(), Explained: explained, RoleBound: p.Tree.DependsOnRole()}
+	return &Query{
+		Main: w.statement(), Columns: writtenColumns(), Explained: explained, Selective: p.Selective,
+		RoleBound: p.Tree.DependsOnRole(),
+	}
 }
 
 func buildCall(p *plan.Call, prefer request.Prefer, opt Options) *Query {

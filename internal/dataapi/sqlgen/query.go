@@ -36,6 +36,7 @@ type Query struct {
 	Count         *Statement // the execution plan of counting all rows, when it is wanted
 	ReadOnly      bool
 	CallsVolatile bool             // whether a routine is called that may set what outlives the transaction
+	Selective     bool             // whether PostgreSQL's best plan may depend on the values of filters
 	RoleBound     bool             // whether PostgreSQL's plan depends on the role, so that it must not be shared by roles
 	Isolation     schema.Isolation // a routine's own
 	Settings      []schema.Setting // likewise
