@@ -1,6 +1,7 @@
 package dataapi
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -77,8 +78,13 @@ func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Pl
 	values = appendValues(appendValues(values, routine), st.fixed.app)
 	return exec.Session{
 		Role: caller.Role, Isolation: role.Isolation, Settings: st.settings.of(kind, role.Settings, st.fixed.app), Values: values,
-		PreRequest: st.fixed.preRequest,
+		PreRequest: st.fixed.preRequest, Quiet: st.fixed.preRequest == "" && !speaks(role.Settings) && !speaks(routine) && !speaks(st.fixed.app),
 	}
+}
+
+// speaks tells whether settings are of the response.
+func speaks(settings []schema.Setting) bool {
+	return slices.ContainsFunc(settings, func(s schema.Setting) bool { return strings.HasPrefix(s.Name, "response.") })
 }
 
 func appendValues(values []string, settings []schema.Setting) []string {

@@ -31,6 +31,7 @@ type Session struct {
 	Replica    *pg.Replica // to read from; nil for the primary server
 	Settings   *Settings
 	Values     []string         // of the settings
+	Quiet      bool             // whether neither they nor the pre-request function can set anything of the response
 	PreRequest string           // function to call first, quoted; empty for none
 	Sent       func(sql string) // is told of every statement; nil for nobody
 }
@@ -140,7 +141,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	}
 	steps = append(steps, main)
 	if q.Rows != sqlgen.NoRows {
-		steps = append(steps, step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res}})
+		steps = append(steps, responseSettings(j, conn, res)...)
 	}
 	if q.Total != nil {
 		steps = append(steps, step{statement: *q.Total, role: main.role, to: &totalReceiver{result: res}})
@@ -168,6 +169,20 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 		r.habits.ran(q, time.Since(began), res.Row.Page)
 	}
 	return res, err
+}
+
+// responseSettings is the step that asks what of the response was set, where something can have been: by the query, or
+// for all that comes over the connection, as ALTER ROLE does.
+func responseSettings(j *job, conn *pgconn.PgConn, res *Result) []step {
+	to := &settingsReceiver{result: res}
+	if j.query.Quiet && j.session.Quiet {
+		l := linkOf(conn)
+		if l.quiet {
+			return nil
+		}
+		to.link = l
+	}
+	return []step{{statement: sqlgen.ResponseSettings(), to: to}}
 }
 
 func checked(check Check, res *Result) error {

@@ -22,6 +22,7 @@ type world struct {
 	db       *pgtest.DB
 	runner   *exec.Runner
 	ann, bob string
+	login    string
 }
 
 func newWorld(t *testing.T) *world {
@@ -29,6 +30,7 @@ func newWorld(t *testing.T) *world {
 	db := pgtest.New(t)
 	w := &world{db: db, ann: db.Role(t, "NOLOGIN"), bob: db.Role(t, "NOLOGIN")}
 	login := db.Role(t, "LOGIN NOINHERIT")
+	w.login = login
 	q := sqlgen.QuoteIdent
 	db.Exec(t, `GRANT `+q(w.ann)+`, `+q(w.bob)+` TO `+q(login)+`;
 		CREATE TABLE items (id int PRIMARY KEY, owner name DEFAULT current_user);

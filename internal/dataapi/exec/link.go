@@ -29,6 +29,7 @@ type link struct {
 	watcher    *ctxwatch.ContextWatcher
 	out        []byte
 	sent       []*prepared // what was sent for each step
+	quiet      bool        // whether nothing of the response is known to be set from the beginning
 }
 
 func linkOf(conn *pgconn.PgConn) *link {

@@ -72,9 +72,13 @@ func number(text []byte) *int64 {
 type settingsReceiver struct {
 	whole
 	result *Result
+	link   *link // to be told whether anything is set for all that comes over it; nil where that can't be learnt
 }
 
 func (r *settingsReceiver) row(v [][]byte) error {
+	if r.link != nil {
+		r.link.quiet = v[0] == nil && v[1] == nil
+	}
 	r.result.Row.Headers = bytes.Clone(v[0])
 	r.result.Row.Status = string(v[1])
 	if len(v) > 2 {

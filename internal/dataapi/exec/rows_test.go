@@ -94,3 +94,27 @@ func TestRowsThatFail(t *testing.T) {
 		w.clean(t)
 	})
 }
+
+// What nothing can have set of the response isn't asked for, but once on each connection, where it can be set for all.
+func TestQuietQueries(t *testing.T) {
+	for _, set := range []string{"", `[{"X-All": "yes"}]`} {
+		w := newWorld(t)
+		if set != "" {
+			w.db.Exec(t, `ALTER ROLE `+sqlgen.QuoteIdent(w.login)+` SET response.headers = '`+set+`'`)
+		}
+		for i := range 3 {
+			asked := false
+			s := session(w.ann)
+			s.Quiet, s.Sent = true, func(sql string) { asked = asked || strings.Contains(sql, "current_setting") }
+			q := rows("SELECT 1 AS a")
+			q.Quiet = true
+			res, err := w.runner.RunRows(t.Context(), s, q, nil)
+			if err != nil || string(res.Row.Headers) != set {
+				t.Errorf("%v, headers %s", err, res.Row.Headers)
+			}
+			if want := i == 0 || set != ""; asked != want {
+				t.Errorf("%q, request %d: asked %t", set, i, asked)
+			}
+		}
+	}
+}

@@ -36,6 +36,7 @@ type (
 		// all of them, and their types are known.
 		Rows      bool
 		Selective bool // whether how rows are best found may depend on the values of the filters
+		Quiet     bool // whether no code of the database's users runs
 	}
 	// Mutate is an INSERT, UPDATE or DELETE and what to read of the rows it touched.
 	Mutate struct {
@@ -198,7 +199,7 @@ func (p *planner) read(a request.ReadRelation) (Plan, error) {
 	}
 	return &Read{
 		Tree: tree, Handler: h.Handler, Media: h.Media, HeadersOnly: a.HeadersOnly, Target: rel.Ident,
-		Rows: p.rowsSuffice(tree, h), Selective: p.selective(tree),
+		Rows: p.rowsSuffice(tree, h), Selective: p.selective(tree), Quiet: p.quiet(tree),
 	}, nil
 }
 

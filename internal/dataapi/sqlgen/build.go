@@ -40,7 +40,9 @@ func newWriter(tree *plan.Node, h schema.Handler) *writer {
 func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
-	q := &Query{Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, RoleBound: p.Tree.DependsOnRole()}
+	q := &Query{
+		Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, Quiet: p.Quiet, RoleBound: p.Tree.DependsOnRole(),
+	}
 	switch p.Handler.Kind { //nolint:exhaustive // no others are rendered by rows
 	case schema.HandleCSV:
 		q.Rows = CSVRows
