@@ -47,12 +47,12 @@ type Observer interface {
 // Options say what a gateway does.
 type Options struct {
 	Routes      []endpoint.Route
-	Auth        Authenticator
-	Doors       []Guard  // asked in their order, before it is found out who calls
-	Guards      []Guard  // asked in their order, after
-	Recorder    Recorder // nil for none
-	Observer    Observer // nil for none
-	WorkspaceID string   // told to clients
+	Auth        Authenticator // nil if nobody can be
+	Doors       []Guard       // asked in their order, before it is found out who calls
+	Guards      []Guard       // asked in their order, after
+	Recorder    Recorder      // nil for none
+	Observer    Observer      // nil for none
+	WorkspaceID string        // told to clients
 	Now         func() time.Time
 	NewID       func() string
 	Source      func(*http.Request) netip.Addr // the client's address
@@ -187,6 +187,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *endpoint.Call
 func (g *Gateway) authenticate(ctx context.Context, r *http.Request, c *endpoint.Call) error {
 	if c.Route.Access == endpoint.Anyone {
 		return nil
+	}
+	if g.opt.Auth == nil {
+		return endpoint.Unauthenticated("Nobody can be authenticated here.")
 	}
 	cred, err := g.opt.Auth.AuthenticateCall(ctx, r.Header)
 	if err != nil {

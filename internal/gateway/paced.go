@@ -26,6 +26,7 @@ func paced(next http.Handler, grace time.Duration, rate int64) http.Handler {
 			b := &pacedBody{body: r.Body, control: http.NewResponseController(w), rate: rate, due: time.Now().Add(grace)}
 			b.limit(b.due) // also of what net/http reads by itself, where the handler doesn't want the body
 			r.Body = b
+			defer func() { r.Body = b.body }() // by whose type net/http knows how much of it is left
 		}
 		next.ServeHTTP(w, r)
 	})
