@@ -38,6 +38,7 @@ type serveCommand struct {
 	gatewayFlags
 	vaultFlags
 	instanceFlags
+	connectorFlags
 
 	ReplicaMaxLag  int           `default:"10" env:"TARN_REPLICA_MAX_LAG" placeholder:"SECONDS" help:"How far a standby server may be behind and still be read from."`
 	AuditRetention time.Duration `default:"8760h" env:"TARN_AUDIT_RETENTION" help:"How long the audit log is kept; 0 for ever."`
@@ -78,7 +79,7 @@ func (c *serveCommand) Run(e *env) error {
 		Version: buildVersion(), DataDir: c.DataDir, Listen: c.Listen, AdminListen: c.AdminListen,
 		PostgresURL: c.Postgres, Replicas: server.LakebaseReplicas{URLs: strings.Fields(c.Replicas), MaxLag: c.ReplicaMaxLag},
 		StateURL: c.State, AdminUser: c.AdminUser, RolesURL: c.Roles, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
-		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances,
+		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances, Connector: c.connectorFlags.options(),
 		URL: c.loginFlags.URL, Login: login,
 		Out: e.stdout, Log: e.logger(level),
 		Outbound: c.Outbound, OutboundCA: c.OutboundCA, Credentials: c.credentials(),

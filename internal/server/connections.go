@@ -20,8 +20,8 @@ const (
 	outboundMaxBody = 16 << 20
 )
 
-// openOutbound makes what asks other hosts in the name of those who call.
-func openOutbound(opt ServeOptions) (*outbound.Client, error) {
+// openOutbound makes what asks other hosts in the name of those who call, within limits of time and size if there are some.
+func openOutbound(opt ServeOptions, timeout time.Duration, maxBody int64) (*outbound.Client, error) {
 	rules, err := outbound.ParseRules(opt.Outbound)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func openOutbound(opt ServeOptions) (*outbound.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return outbound.New(outbound.Options{Rules: rules, RootCAs: roots, Timeout: outboundTimeout, MaxBody: outboundMaxBody}), nil
+	return outbound.New(outbound.Options{Rules: rules, RootCAs: roots, Timeout: timeout, MaxBody: maxBody}), nil
 }
 
 // rootCAs are the authorities that are trusted: the system's, and those of a file if one is named.

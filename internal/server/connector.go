@@ -8,7 +8,6 @@ import (
 	"github.com/tarn-data/tarn/internal/connector"
 	"github.com/tarn-data/tarn/internal/credential"
 	"github.com/tarn-data/tarn/internal/endpoint"
-	"github.com/tarn-data/tarn/internal/outbound"
 	"github.com/tarn-data/tarn/internal/vault"
 )
 
@@ -32,7 +31,7 @@ func (v appVault) Read(ctx context.Context, at connector.Path, names ...string) 
 
 // connector are the routes of the connector. Its answers are as large and take as long as a table is: limits are its own.
 func (p *platform) connector(opt ServeOptions) ([]endpoint.Route, error) {
-	asked, err := newOutbound(opt, outbound.Options{})
+	asked, err := openOutbound(opt, 0, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 		return err
 	}
 	p.inBackground(ctx, p.vault.Run)
-	if p.outbound, err = openOutbound(opt); err != nil {
+	if p.outbound, err = openOutbound(opt, outboundTimeout, outboundMaxBody); err != nil {
 		return err
 	}
 	if p.appCredentials, err = p.openAppCredentials(ctx, opt.Credentials); err != nil {
@@ -104,7 +104,11 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 			p.inBackground(ctx, p.inst.Run)
 		}
 	}
-	routes, err := withDocument(opt.Version, p.routes(ws))
+	tables, err := p.connector(opt)
+	if err != nil {
+		return err
+	}
+	routes, err := withDocument(opt.Version, append(p.routes(ws), tables...))
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ type ServeOptions struct {
 	OutboundCA  string // file of certificates that these hosts' are signed with, besides the system's
 	Gateway     GatewayOptions
 	Instances   InstanceOptions
+	Connector   ConnectorOptions
 
 	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
 	AuditDataAPI   DataAPIAudit
