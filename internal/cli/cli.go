@@ -27,6 +27,9 @@ type commands struct {
 	Init       initCommand       `cmd:"" help:"Make what Tarn needs in a PostgreSQL of your own, and say what was made."`
 	Login      loginCommand      `cmd:"" help:"Log in to a server with a browser."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and delete personal access tokens."`
+	User       userCommand       `cmd:"" help:"Manage users."`
+	Principal  principalCommand  `cmd:"" help:"Manage service principals."`
+	Group      groupCommand      `cmd:"" help:"Manage groups."`
 	Audit      auditCommand      `cmd:"" help:"Read, export and verify the audit log."`
 	Backup     backupCommand     `cmd:"" help:"Write Tarn's own state into a file."`
 	Restore    restoreCommand    `cmd:"" help:"Make Tarn's own state of a backup."`
