@@ -38,6 +38,7 @@ type body struct {
 	ended   bool
 	err     error
 	taken   bool // whether what is read isn't kept
+	idle    time.Duration
 	hurried bool // whether the end is near in any case
 }
 
@@ -49,7 +50,7 @@ func openBody(w http.ResponseWriter, r *http.Request, limit int64) (*body, error
 	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	b := &body{from: r.Body, left: limit}
+	b := &body{from: r.Body, left: limit, idle: idleBody}
 	if n := r.ContentLength; n > 0 && n < holdBelow {
 		b.head = make([]byte, 0, n+1)
 	} else {
@@ -126,7 +127,7 @@ func (b *body) receive(p []byte) (int, error) {
 		return 0, b.err
 	}
 	if !b.hurried {
-		b.patience(idleBody)
+		b.patience(b.idle)
 	}
 	n, err := b.from.Read(p)
 	if b.left -= int64(n); b.left < 0 {
