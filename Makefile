@@ -68,6 +68,10 @@ sdk-conformance: install-postgres ## run integration tests of the Databricks SDK
 	cd test/sdk && $(GO) test -c -o '$(CURDIR)/bin/sdk.test' github.com/databricks/databricks-sdk-go/internal
 	TARN_TEST_SDK='$(CURDIR)/bin/sdk.test' TARN_TEST_SDK_RUN='$(RUN)' $(GO) test -count=1 -timeout 60m -run '^TestSDKConformance$$' ./test
 
+.PHONY: golden
+golden: install-postgres ## promise the fields that answers have by now: from then on, to take one away fails the tests
+	$(GO) test -count=1 -run '^TestAnswersKeepTheirFields$$' ./internal/server -update
+
 .PHONY: install-postgres
 install-postgres: ## install PostgreSQL's server programs where there are none
 	@tools/install-postgres.sh

@@ -61,7 +61,7 @@ func TestDocument(t *testing.T) {
 }
 
 // TestAnswersKeepTheirFields: within a version of an API, clients find in answers what they found before. A field that is
-// gone fails this test; what is new is added to the file by -update.
+// gone fails this test. What is new is promised from when -update, or make golden, has added it to the file.
 func TestAnswersKeepTheirFields(t *testing.T) {
 	const file = "testdata/fields.golden"
 	g := newTestGateway(t, nil)
@@ -99,7 +99,7 @@ func TestAnswersKeepTheirFields(t *testing.T) {
 	}
 	for _, field := range have {
 		if !slices.Contains(kept, field) {
-			t.Errorf("%s is new: go test ./internal/server -run %s -update", field, t.Name())
+			t.Logf("%s is new, and not promised yet", field)
 		}
 	}
 }
