@@ -125,13 +125,18 @@ type tokenService struct {
 func serveTokens(t testing.TB, args ...string) *tokenService {
 	t.Helper()
 	s := &tokenService{tarn: serve(t, dataDir(t), args...)}
-	s.admin = s.adminToken(t)
-	text, err := os.ReadFile(filepath.Join(s.dir, "admin.password"))
+	s.admin, s.password = s.adminToken(t), readPassword(t, s.dir)
+	return s
+}
+
+// readPassword is the first administrator's.
+func readPassword(t testing.TB, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "admin.password"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.password = strings.TrimSpace(string(text))
-	return s
+	return strings.TrimSpace(string(text))
 }
 
 const cliRedirect = "http://localhost:8020"
