@@ -100,7 +100,10 @@ func (p *Platform) Authenticate(h http.Header) (*Principal, error) {
 	cred, err := p.AuthenticateCall(ctx, h)
 	if err != nil {
 		f := fault.From(err)
-		return nil, fault.New(f.Kind, "PGRST301", f.Message).WithCause(f.Cause)
+		if f.Kind == fault.Unavailable {
+			return nil, fault.New(fault.Unavailable, "PGRST301", f.Message).WithHeader("Retry-After", "1").WithCause(f.Cause)
+		}
+		return nil, fault.New(fault.Unauthenticated, "PGRST301", f.Message).WithCause(f.Cause)
 	}
 	if !Permitted(cred.Scopes, dataScope) {
 		return nil, outOfScope()
