@@ -66,7 +66,7 @@ conformance: ## play PostgREST's test suite, and write its figures into docs/pos
 .PHONY: sdk-conformance
 sdk-conformance: install-postgres ## run integration tests of the Databricks SDK for Go: RUN=TestAccTokens,… for others than test/sdk/names.txt has
 	cd test/sdk && $(GO) test -c -o '$(CURDIR)/bin/sdk.test' github.com/databricks/databricks-sdk-go/internal
-	TARN_TEST_SDK='$(CURDIR)/bin/sdk.test' TARN_TEST_SDK_RUN='$(RUN)' $(GO) test -count=1 -timeout 60m -run '^TestSDKConformance$$' ./test
+	TARN_TEST_SDK='$(CURDIR)/bin/sdk.test' TARN_TEST_SDK_RUN='$(RUN)' $(GO) test -v -count=1 -timeout 60m -run '^TestSDKConformance$$' ./test
 
 .PHONY: golden
 golden: install-postgres ## promise the fields that answers have by now: from then on, to take one away fails the tests
