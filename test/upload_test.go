@@ -156,7 +156,7 @@ func (s *dataAPI) idle(t testing.TB, table string) {
 	}
 	var open int
 	if err := s.db.Conn(t).QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
-		WHERE datname = current_database() AND query ~ '^(COPY|INSERT|WITH)' AND state <> 'idle'`).Scan(&open); err != nil || open != 0 {
+		WHERE datname = current_database() AND query ~ '^(COPY|INSERT|WITH pgrst_source)' AND state <> 'idle'`).Scan(&open); err != nil || open != 0 {
 		t.Errorf("%d connections are not idle, %v", open, err)
 	}
 }
