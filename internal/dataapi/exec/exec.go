@@ -174,15 +174,13 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 // responseSettings is the step that asks what of the response was set, where something can have been: by the query, or
 // for all that comes over the connection, as ALTER ROLE does.
 func responseSettings(j *job, conn *pgconn.PgConn, res *Result) []step {
-	to := &settingsReceiver{result: res}
+	var learns *link
 	if j.query.Quiet && j.session.Quiet {
-		l := linkOf(conn)
-		if l.quiet {
+		if learns = linkOf(conn); learns.quiet {
 			return nil
 		}
-		to.link = l
 	}
-	return []step{{statement: sqlgen.ResponseSettings(), to: to}}
+	return []step{{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}}
 }
 
 func checked(check Check, res *Result) error {

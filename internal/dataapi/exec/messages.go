@@ -16,8 +16,18 @@ func begin(b []byte, kind byte) (out []byte, at int) {
 }
 
 func end(b []byte, at int) []byte {
-	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at))
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at)) //nolint:gosec // no request is that long
 	return b
+}
+
+// appendShort appends a number of parameters or columns, or a format.
+func appendShort(b []byte, n int) []byte {
+	return binary.BigEndian.AppendUint16(b, uint16(n)) //nolint:gosec // the link refuses more
+}
+
+// appendValue appends a parameter.
+func appendValue[T string | []byte](b []byte, v T) []byte {
+	return append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...) //nolint:gosec // no request is that long
 }
 
 func appendText(b []byte, s string) []byte { return append(append(b, s...), 0) }
@@ -26,7 +36,7 @@ func appendText(b []byte, s string) []byte { return append(append(b, s...), 0) }
 func appendParse(b []byte, name string, s *step) []byte {
 	b, at := begin(b, 'P')
 	b = appendText(appendText(b, name), s.statement.SQL)
-	b = binary.BigEndian.AppendUint16(b, uint16(s.parameters()))
+	b = appendShort(b, s.parameters())
 	for range s.texts {
 		b = binary.BigEndian.AppendUint32(b, oidText)
 	}
@@ -42,9 +52,9 @@ func appendBind(b []byte, name string, s *step) []byte {
 	b, at := begin(b, 'B')
 	b = appendText(append(b, 0), name)
 	b = appendFormats(b, s)
-	b = binary.BigEndian.AppendUint16(b, uint16(s.parameters()))
+	b = appendShort(b, s.parameters())
 	for _, v := range s.texts {
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
+		b = appendValue(b, v)
 	}
 	for i := range s.statement.Args {
 		v := s.statement.Args[i].Value
@@ -52,11 +62,11 @@ func appendBind(b []byte, name string, s *step) []byte {
 			b = append(b, "\xff\xff\xff\xff"...)
 			continue
 		}
-		b = append(binary.BigEndian.AppendUint32(b, uint32(len(v))), v...)
+		b = appendValue(b, v)
 	}
-	b = binary.BigEndian.AppendUint16(b, uint16(len(s.formats)))
+	b = appendShort(b, len(s.formats))
 	for _, f := range s.formats {
-		b = binary.BigEndian.AppendUint16(b, uint16(f))
+		b = appendShort(b, int(f))
 	}
 	return end(b, at)
 }
@@ -70,7 +80,7 @@ func appendFormats(b []byte, s *step) []byte {
 	if !binaries {
 		return append(b, 0, 0)
 	}
-	b = binary.BigEndian.AppendUint16(b, uint16(s.parameters()))
+	b = appendShort(b, s.parameters())
 	for range s.texts {
 		b = append(b, 0, 0)
 	}
