@@ -472,7 +472,7 @@ func TestTest(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(nil)
 	closed.Close()
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		url     string
 		connect bool
 		step    string
@@ -490,12 +490,18 @@ func TestTest(t *testing.T) {
 		"redirected": {station{func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusTemporaryRedirect)
 		}, nil}.start(t), false, "token", `Connection failed: Unable to get an OAuth token from the workspace: the answer leads to another host, "http://169.254.169.254"`},
-	} {
+	}
+	var rules []string
+	for _, c := range cases {
+		rules = append(rules, c.url)
+	}
+	w := newWorld(t, rules...)
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, c.url)
-			w.must(t, "admin", http.MethodPost, reltio("t", combined), body("workspaceUrl", fmt.Sprintf("%q", c.url)))
-			out := w.must(t, "admin", http.MethodPost, reltio("t", "/databricks-connection-01/test"), "")
+			tenant := strings.ReplaceAll(name, " ", "-")
+			w.must(t, "admin", http.MethodPost, reltio(tenant, combined), body("workspaceUrl", fmt.Sprintf("%q", c.url)))
+			out := w.must(t, "admin", http.MethodPost, reltio(tenant, "/databricks-connection-01/test"), "")
 			for _, form := range []string{"result", "data"} {
 				got := out[form].(map[string]any)
 				if got["connected"] != c.connect || got["message"] != c.message || got["databaseType"] != "DATABRICKS" {
@@ -506,7 +512,7 @@ func TestTest(t *testing.T) {
 				}
 			}
 			status := map[bool]string{true: "ACTIVE", false: "PENDING"}[c.connect]
-			one := w.must(t, "admin", http.MethodGet, "/api/2.0/tarn/connections/t/databricks-connection-01", "")
+			one := w.must(t, "admin", http.MethodGet, "/api/2.0/tarn/connections/"+tenant+"/databricks-connection-01", "")
 			if one["status"] != status || one["test_passed"] != c.connect || one["test_message"] != c.message {
 				t.Error(one)
 			}
@@ -519,6 +525,7 @@ func TestSealedToItsPlace(t *testing.T) {
 	t.Parallel()
 	var asked bool
 	thief := station{func(http.ResponseWriter, *http.Request) { asked = true }, nil}.start(t)
+	w := newWorld(t, thief)
 	for name, change := range map[string]string{
 		"tenant":                       "tenant = 'thief'",
 		"workspace":                    "workspace_url = '" + thief + "', tenant = 'thief'",
@@ -526,7 +533,6 @@ func TestSealedToItsPlace(t *testing.T) {
 		"version":                      "version = 2",
 		"id":                           "id = gen_random_uuid()",
 	} {
-		w := newWorld(t, thief)
 		w.must(t, "admin", http.MethodPost, reltio("t", combined), body())
 		w.db.Exec(t, "UPDATE tarn.connections SET "+change)
 		tenant := "t"
@@ -536,6 +542,7 @@ func TestSealedToItsPlace(t *testing.T) {
 		if status, out := w.call(t, "admin", http.MethodPost, reltio(tenant, "/databricks-connection-01/test"), ""); status != http.StatusInternalServerError {
 			t.Error(name, status, out)
 		}
+		w.db.Exec(t, "DELETE FROM tarn.connections")
 	}
 	if asked {
 		t.Error("the thief was asked")

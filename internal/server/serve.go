@@ -76,6 +76,7 @@ func KeyDir(dataDir string) string { return filepath.Join(dataDir, "keys") }
 
 // Serve serves the lakebase until the context ends.
 func Serve(ctx context.Context, opt ServeOptions) error {
+	noCoreDump()
 	if err := os.MkdirAll(opt.DataDir, 0o711); err != nil { //nolint:gosec // PostgreSQL's own user must pass
 		return fmt.Errorf("data directory: %w", err)
 	}
