@@ -100,6 +100,7 @@ func (p *platform) openCredentials(ctx context.Context, opt ServeOptions, ws sto
 	p.changes.on("signing_keys", c.keys.Reload)
 	c.personal = tokens.New(tokens.Options{
 		Store: p.state, Directory: p.ids.directory, WorkspaceID: ws.ID, Listening: p.state.Listening, Now: time.Now, Log: opt.Log,
+		MayUse: p.ids.mayUseTokens,
 	})
 	p.state.Watch("tokens", c.personal.Forget)
 	sources, err := withIssuers(c.keys, opt.Issuers)

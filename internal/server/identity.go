@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/control/identity"
 	"github.com/tarn-data/tarn/internal/control/permissions"
 	"github.com/tarn-data/tarn/internal/endpoint"
@@ -67,6 +68,11 @@ func (ids *identities) bootstrap(ctx context.Context, opt ServeOptions, state *s
 	}
 	_, err = fmt.Fprintf(opt.Out, "The first administrator is %s. The password is in %s: change it, and delete the file.\n\n", opt.AdminUser, file)
 	return err
+}
+
+// mayUseTokens tells whether somebody may have personal access tokens.
+func (ids *identities) mayUseTokens(ctx context.Context, a *auth.Account) error {
+	return ids.rights.Check(ctx, a, "authorization", "tokens", permissions.Use)
 }
 
 // routes are those of who there is, and of who may do what.

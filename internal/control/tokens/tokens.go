@@ -63,7 +63,8 @@ type Options struct {
 	Store       Store
 	Directory   auth.Directory
 	WorkspaceID int64
-	Listening   func() bool // whether changes are heard of: Forget is called
+	Listening   func() bool                                // whether changes are heard of: Forget is called
+	MayUse      func(context.Context, *auth.Account) error // tells who may have tokens; nil for everybody
 	Now         func() time.Time
 	Log         *slog.Logger
 }
@@ -99,6 +100,11 @@ type grant struct {
 func (s *Service) create(ctx context.Context, g grant) (string, *Token, error) {
 	if err := g.validate(); err != nil {
 		return "", nil, err
+	}
+	if s.opt.MayUse != nil {
+		if err := s.opt.MayUse(ctx, g.owner); err != nil {
+			return "", nil, err
+		}
 	}
 	caller := endpoint.Caller(ctx)
 	now := s.opt.Now().UTC().Truncate(time.Millisecond)
