@@ -18,8 +18,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestAttacks tries what is tried on token services. All of it is refused, and the server goes on.
-func TestAttacks(t *testing.T) {
+// TestAttacksOnOAuth tries what is tried on token services. All of it is refused, and the server goes on.
+func TestAttacksOnOAuth(t *testing.T) {
 	t.Parallel()
 	s := serveTokens(t, "--rate-limit", "0")
 	good := s.client("databricks-cli", "", cliRedirect, "all-apis", "offline_access", "openid")
