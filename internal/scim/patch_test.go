@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,9 +43,7 @@ func TestApply(t *testing.T) {
 			`{"displayName":"y","name":{"givenName":"A","familyName":"Z"},"members":[{"value":"1","display":"one"},{"value":"2"},{"value":"3"}]}`},
 	} {
 		got, want := decode(t, before), decode(t, before)
-		for k, v := range decode(t, c.want) {
-			want[k] = v
-		}
+		maps.Copy(want, decode(t, c.want))
 		var change scim.Change
 		if err := json.Unmarshal([]byte(c.change), &change); err != nil {
 			t.Fatal(err)

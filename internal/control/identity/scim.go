@@ -354,7 +354,7 @@ func answer(status int, body any) endpoint.Response {
 	return endpoint.Response{Status: status, Header: http.Header{"Content-Type": {"application/scim+json"}}, Body: body}
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`) //nolint:gochecknoglobals // constant
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // newUUID makes a random UUID.
 func newUUID() string {

@@ -87,7 +87,7 @@ type describedLevel struct {
 
 // known are the type of an object, and the objects that it inherits from.
 func (s *Service) known(ctx context.Context, in objectInput) (Object, objectType, []Object, error) {
-	o := Object{in.Type, in.ID}
+	o := Object(in)
 	t, ok := typeOf(o)
 	if !ok {
 		return o, t, nil, endpoint.Invalid("There are no permissions on objects of the type '" + in.Type + "'.")
