@@ -10,8 +10,14 @@ import (
 )
 
 // TestAuthGuide does what docs/auth.md says, from top to bottom, and compares what is printed where that is said.
-func TestAuthGuide(t *testing.T) {
-	text, err := os.ReadFile("../docs/auth.md")
+func TestAuthGuide(t *testing.T) { followGuide(t, "../docs/auth.md") }
+
+// TestTokensGuide does likewise with docs/tokens.md.
+func TestTokensGuide(t *testing.T) { followGuide(t, "../docs/tokens.md") }
+
+func followGuide(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
