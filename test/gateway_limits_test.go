@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,7 +46,13 @@ func TestRateLimitsOfSeveralProcesses(t *testing.T) {
 				args = []string{"--redis", startRedis(t)}
 			}
 			servers := serveTogether(t, 3, args...)
-			time.Sleep(1500 * time.Millisecond) // so that each has heard of the others
+			for _, s := range servers { // until each has heard of the others
+				for deadline := time.Now().Add(20 * time.Second); !strings.Contains(ask(t, http.MethodGet, s.admin+"/metrics", "").body, "tarn_rate_limit_processes 3\n"); time.Sleep(50 * time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatal("the processes don't know of each other")
+					}
+				}
+			}
 			var admitted atomic.Int64
 			var all sync.WaitGroup
 			begin := time.Now()

@@ -118,6 +118,8 @@ func PlatformCode(f *fault.Error) string {
 		return "RESOURCE_CONFLICT"
 	case fault.TooLarge, fault.URITooLong:
 		return "MAX_REQUEST_SIZE_EXCEEDED"
+	case fault.Stalled:
+		return "REQUEST_TIMEOUT"
 	case fault.TooMany:
 		return "REQUEST_LIMIT_EXCEEDED"
 	case fault.Unavailable:

@@ -59,7 +59,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		b.over = true
 		b.limit(time.Time{}) // it would end the request, too
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = fault.New(http.StatusRequestTimeout, "REQUEST_TIMEOUT", "The request's body came too slowly.").WithCause(err)
+		err = fault.New(fault.Stalled, "REQUEST_TIMEOUT", "The request's body came too slowly.").WithCause(err)
 	}
 	return n, err
 }

@@ -173,7 +173,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error 
 	data := gates.front(http.HandlerFunc(dbs.lakebase))
 	if platform != nil {
 		defer platform.close()
-		mux.Handle("/", platform)
+		mux.Handle("/", gateway.Paced(platform)) // the Data API has a pace of its own
 		data = audited(data, platform.audit, opt.AuditDataAPI)
 	}
 	authenticator, keys, err := newAuthenticator(ctx, opt, platform)
@@ -203,7 +203,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error 
 		metrics: metricsHandler(newDataAPICollector(dbs.Each, opt.tokenStats, true), newGuardsCollector(gates), gates.watch.requests, gates.watch.duration),
 	}, opt.Log), opt.Version), adminListener)
 	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
-	chain = named(compressed(opt.Gateway.Proxies.Handler(gateway.Paced(chain))), opt.Version)
+	chain = named(compressed(opt.Gateway.Proxies.Handler(chain)), opt.Version)
 	servers.startTLS("API", chain, api, encrypted, opt.Gateway.TLS.Plain2)
 	return servers.wait(ctx)
 }

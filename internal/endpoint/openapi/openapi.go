@@ -65,8 +65,8 @@ type builder struct {
 }
 
 var (
-	pathParameter = regexp.MustCompile(`\{([^}.$]+)(\.\.\.)?\}`) //nolint:gochecknoglobals // it never changes
-	notInNames    = regexp.MustCompile(`[^A-Za-z0-9]+`)          //nolint:gochecknoglobals // likewise
+	pathParameter = regexp.MustCompile(`\{([^}.$]+)(\.\.\.)?\}`)
+	notInNames    = regexp.MustCompile(`[^A-Za-z0-9]+`)
 )
 
 // plainPath is a path without what only http.ServeMux understands.
@@ -188,8 +188,7 @@ func (b *builder) input(in reflect.Type, path string, hasBody bool) (parameters 
 
 // flat are the exported fields of a struct, with those of structs that are embedded.
 func flat(t reflect.Type) (all []reflect.StructField) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		inner := f.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,10 +123,8 @@ func Fields(t reflect.Type) []string {
 }
 
 func fields(t reflect.Type, prefix string, within []reflect.Type, out []string) []string {
-	for _, outer := range within {
-		if outer == t {
-			return out
-		}
+	if slices.Contains(within, t) {
+		return out
 	}
 	if t == reflect.TypeFor[time.Time]() || implements[json.Marshaler](t) || implements[encoding.TextMarshaler](t) {
 		return out
@@ -138,7 +137,7 @@ func fields(t reflect.Type, prefix string, within []reflect.Type, out []string) 
 	case reflect.Map:
 		return fields(t.Elem(), prefix+"{}", within, out)
 	case reflect.Struct:
-		within = append(within[:len(within):len(within)], t)
+		within = append(slices.Clip(within), t)
 		for _, f := range flat(t) {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "-" {
