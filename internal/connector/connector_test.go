@@ -172,13 +172,19 @@ func newWorld(t *testing.T, change func(*connector.Options)) *world {
 	return w
 }
 
+// answer is what an answer says besides its body.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // ask asks for the table with headers of the form "name: value", which replace the usual ones.
-func (w *world) ask(method, query string, headers ...string) (*http.Response, string) {
+func (w *world) ask(method, query string, headers ...string) (answer, string) {
 	w.Helper()
 	return w.askFor(method, w.host+"/cat/tab"+query, headers...)
 }
 
-func (w *world) askFor(method, path string, headers ...string) (*http.Response, string) {
+func (w *world) askFor(method, path string, headers ...string) (answer, string) {
 	w.Helper()
 	req, err := http.NewRequestWithContext(w.Context(), method, w.api.URL+"/public/api/databricks-postgrest/v1beta1/table-data/"+path, nil)
 	if err != nil {
@@ -201,7 +207,7 @@ func (w *world) askFor(method, path string, headers ...string) (*http.Response, 
 	if err != nil {
 		w.Fatal(err)
 	}
-	return res, string(body)
+	return answer{res.StatusCode, res.Header}, string(body)
 }
 
 func TestRows(t *testing.T) {

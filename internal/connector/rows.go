@@ -56,7 +56,7 @@ func pass(w http.ResponseWriter, r *http.Request, res *http.Response) error {
 				_ = out.Flush()
 			}
 		}
-		if err == io.EOF { //nolint:errorlint // it is what readers return
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {

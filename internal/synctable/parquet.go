@@ -176,7 +176,7 @@ func timestamp(l *format.TimestampType) (string, renderer, bool) {
 func decimal(kind parquet.Kind, scale int) renderer {
 	return func(b []byte, v parquet.Value) []byte {
 		n := new(big.Int)
-		switch kind { //nolint:exhaustive // a decimal is of no other kind
+		switch kind {
 		case parquet.Int32:
 			n.SetInt64(int64(v.Int32()))
 		case parquet.Int64:
@@ -185,7 +185,7 @@ func decimal(kind parquet.Kind, scale int) renderer {
 			bytes := v.ByteArray()
 			n.SetBytes(bytes)
 			if len(bytes) > 0 && bytes[0]&0x80 != 0 {
-				n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(bytes))*8)) //nolint:gosec // a length
+				n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(bytes))*8))
 			}
 		}
 		return fmt.Appendf(b, "%se-%d", n, scale)

@@ -137,8 +137,7 @@ func (c *copying) exec(ctx context.Context, steps ...string) error {
 
 // duplicates says in plain words that a key isn't one.
 func duplicates(err error) error {
-	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code {
 		case "23505":
 			return failed("The source has several rows with one primary key. %s A timeseries key tells which of them counts.", pgErr.Detail)

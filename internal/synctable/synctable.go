@@ -96,7 +96,7 @@ func run(ctx context.Context, conn *pgx.Conn, src Source, t Target, do func(*cop
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		c.tx = tx
 		// Whoever holds the lease no more must not come in between.
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('tarn_sync'), $1)", int32(t.ID&0x7fffffff)); err != nil { //nolint:gosec // it fits
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('tarn_sync'), $1)", int32(t.ID&0x7fffffff)); err != nil {
 			return err
 		}
 		if err := c.prepare(ctx); err != nil {
@@ -205,7 +205,7 @@ func (c *copying) fill(ctx context.Context, table string, told Progress) error {
 	return c.keepLatest(ctx, table)
 }
 
-var errStopped = errors.New("the target took no more") //nolint:gochecknoglobals // a constant
+var errStopped = errors.New("the target took no more")
 
 // keepLatest leaves one row of each key, if the source may have several.
 func (c *copying) keepLatest(ctx context.Context, table string) error {

@@ -51,7 +51,7 @@ type instanceInput struct {
 }
 
 // instanceName is the form of the names of instances.
-var instanceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`) //nolint:gochecknoglobals // a constant
+var instanceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
 // Validate implements endpoint's hook.
 func (in instanceInput) Validate() error {
