@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,13 +54,8 @@ type AnswerError struct {
 
 // Error implements error.
 func (e *AnswerError) Error() string {
-	text := fmt.Sprintf("status %d", e.Status)
-	for _, part := range [...]string{e.Code, e.Message} {
-		if part != "" {
-			text += ", " + part
-		}
-	}
-	return text
+	parts := []string{fmt.Sprintf("status %d", e.Status), e.Code, e.Message}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
 // EmptyTokenError says that the answer has no token, although it doesn't refuse.
@@ -177,8 +173,7 @@ func Reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer in time"
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return "the host can't be reached"
 	}
 	return clean(err.Error(), nil)
