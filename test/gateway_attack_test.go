@@ -112,7 +112,7 @@ func TestAttacks(t *testing.T) {
 		if answer := raw(t, address, "GET /"+strings.Repeat("a", 4<<20)+" HTTP/1.1\r\nHost: x\r\n\r\n"); answer != "" && !strings.HasPrefix(answer, "HTTP/1.1 4") {
 			t.Errorf("long path: %.100q", answer)
 		}
-		token := s.token(t, "somebody")
+		token := s.token(t, "somebody", "--state", db.URL)
 		claim := "POST " + restPath + "/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token + "\r\nContent-Length: 99999999999\r\n\r\n"
 		if answer := raw(t, address, claim); !strings.HasPrefix(answer, "HTTP/1.1 4") {
 			t.Errorf("a body that is too large: %.100q", answer)
