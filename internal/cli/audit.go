@@ -172,7 +172,7 @@ func (c *auditTailCommand) follow(e *env, client *apiclient.Client, query url.Va
 			if e.ctx.Err() == nil {
 				return err
 			}
-			return nil //nolint:nilerr // it was ended
+			return nil
 		}
 		records = page.Records
 	}

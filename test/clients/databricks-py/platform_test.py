@@ -80,6 +80,18 @@ class Directory(unittest.TestCase):
 
 
 class Permissions(unittest.TestCase):
+    def test_tokens(self):
+        w = client()
+        levels = w.permissions.get_permission_levels("authorization", "tokens").permission_levels
+        self.assertIn("CAN_USE", [level.permission_level.value for level in levels])
+        w.permissions.update(
+            "authorization",
+            "tokens",
+            access_control_list=[iam.AccessControlRequest(group_name="users", permission_level=iam.PermissionLevel.CAN_USE)],
+        )
+        acl = w.permissions.get("authorization", "tokens").access_control_list
+        self.assertIn("users", [a.group_name for a in acl])
+
     def test_denied(self):
         w = WorkspaceClient(
             host=HOST, client_id=os.environ["TARN_CLIENT_ID"], client_secret=os.environ["TARN_CLIENT_SECRET"], auth_type="oauth-m2m"
