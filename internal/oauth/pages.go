@@ -38,7 +38,7 @@ func (s *Service) parsePages() error {
 	sum := sha256.Sum256([]byte(style))
 	s.styleSum = base64.StdEncoding.EncodeToString(sum[:])
 	t, err := template.New("").Funcs(template.FuncMap{
-		"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") }, //nolint:gosec // it is our own
+		"style": func() template.HTML { return template.HTML("<style>" + style + "</style>") },
 	}).Parse(pagesSource)
 	s.pages = t
 	return err
@@ -86,7 +86,7 @@ func (s *Service) showConsent(w http.ResponseWriter, r *http.Request, a *authori
 func (s *Service) pageOf(w http.ResponseWriter, r *http.Request, a *authorization) page {
 	p := page{
 		Client: a.client.name, Form: s.formToken(w, r),
-		Query: template.URL(reencode(a.query)), //nolint:gosec // it was encoded anew
+		Query: template.URL(reencode(a.query)), // encoded anew
 	}
 	if u, err := url.Parse(a.redirect); err == nil && !strings.ContainsAny(u.Host, " ;,'\"") {
 		p.Back, p.Local = u.Scheme+"://"+u.Host, loopback(u)

@@ -32,8 +32,6 @@ type Policy struct {
 }
 
 // What a store of policies says.
-//
-//nolint:gochecknoglobals // callers compare with them
 var (
 	ErrPolicyExists = errors.New("there is such a policy")
 	ErrNoPrincipal  = errors.New("there is no such service principal")

@@ -56,7 +56,7 @@ type Store interface {
 }
 
 // ErrTooMany is what a store says when an owner has as many tokens as there may be.
-var ErrTooMany = errors.New("too many tokens") //nolint:gochecknoglobals // callers compare with it
+var ErrTooMany = errors.New("too many tokens")
 
 // Options say what the service stands on.
 type Options struct {

@@ -17,7 +17,7 @@ func (s *Service) Use(ctx context.Context, secret string) (*auth.PersonalToken, 
 	if !wellFormed(secret) {
 		return nil, nil //nolint:nilnil // there is no such token
 	}
-	now, digest := s.opt.Now(), Digest(sha256.Sum256([]byte(secret)))
+	now, digest := s.opt.Now(), sha256.Sum256([]byte(secret))
 	e, generation := s.cache.get(digest, now, s.opt.Listening())
 	if e == nil {
 		t, err := s.opt.Store.TokenOf(ctx, digest)
