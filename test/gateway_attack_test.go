@@ -131,7 +131,11 @@ func TestAttacks(t *testing.T) {
 		} {
 			answer := raw(t, address, line+"\r\nHost: x\r\nConnection: close\r\n\r\n")
 			res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
-			if err != nil || res.StatusCode >= 500 {
+			if err != nil {
+				t.Errorf("%s: %.200q", line, answer)
+				continue
+			}
+			if _ = res.Body.Close(); res.StatusCode >= 500 {
 				t.Errorf("%s: %.200q", line, answer)
 			}
 		}

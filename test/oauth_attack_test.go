@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -104,9 +105,7 @@ func forgedTokens(t *testing.T, s *tokenService) {
 		text, _ := b64.DecodeString(part[1])
 		var claims map[string]any
 		_ = json.Unmarshal(text, &claims)
-		for n, v := range change {
-			claims[n] = v
-		}
+		maps.Copy(claims, change)
 		text, _ = json.Marshal(claims)
 		tokens[name] = part[0] + "." + b64.EncodeToString(text) + "." + part[2]
 	}

@@ -2,6 +2,7 @@ package test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -83,10 +84,7 @@ func federation(t *testing.T, s *tokenService) {
 		"audience": {"aud": "other"}, "no audience": {"aud": nil}, "subject": {"sub": "repo:fork"}, "expired": {"exp": time.Now().Add(-time.Hour)},
 		"no expiry": {"exp": nil}, "not yet": {"nbf": hour}, "issuer": {"iss": issuer.URL + "/other"}, "no issuer": {"iss": nil},
 	} {
-		claims := map[string]any{}
-		for n, v := range good {
-			claims[n] = v
-		}
+		claims := maps.Clone(good)
 		for n, v := range change {
 			if claims[n] = v; v == nil {
 				delete(claims, n)

@@ -31,8 +31,8 @@ type connectionInfo struct {
 	TestMessage  string `json:"test_message,omitempty"`
 }
 
-func (c *target) showConnections(e *env, out any, all ...connectionInfo) error {
-	if c.JSON {
+func (t *target) showConnections(e *env, out any, all ...connectionInfo) error {
+	if t.JSON {
 		return printJSON(e, out)
 	}
 	rows := [][]string{{"TENANT", "NAME", "STATUS", "WORKSPACE", "LAST TEST"}}

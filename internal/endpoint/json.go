@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -74,9 +75,7 @@ func Write(w http.ResponseWriter, out any) error {
 		}
 	}
 	h := w.Header()
-	for name, values := range res.Header {
-		h[name] = values
-	}
+	maps.Copy(h, res.Header)
 	if res.Body != nil {
 		if h.Get("Content-Type") == "" {
 			h.Set("Content-Type", "application/json")
@@ -151,7 +150,7 @@ func decodeURL(r *http.Request, v reflect.Value, body bool) error {
 // setText sets a field from text.
 func setText(v reflect.Value, name, text string) error {
 	var err error
-	switch v.Kind() { //nolint:exhaustive // the others aren't texts
+	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		return setText(v.Elem(), name, text)
