@@ -222,7 +222,7 @@ func TestLakebaseFeatures(t *testing.T) {
 			f.get(t, path, "X-Request-Id", "r-1").check(t, wants{status: status, headers: map[string]string{"X-Request-Id": "r-1"}})
 		}
 		f.get(t, "/rpc/request_id", "X-Request-Id", "r-2").check(t, ok(`"r-2"`))
-		f.send(t, "GET", plainPath+"/notes", "", "X-Request-Id", "r-1").check(t, wants{status: 200, headers: map[string]string{"X-Request-Id": ""}})
+		f.send(t, "GET", plainPath+"/notes", "", "X-Trace", "t-1").check(t, wants{status: 200, headers: map[string]string{"X-Trace": ""}})
 	})
 
 	t.Run("application settings", func(t *testing.T) {
