@@ -2,30 +2,42 @@ package synctable
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Postgres is a table, or a view, of a PostgreSQL database.
 type Postgres struct {
 	conn          *pgx.Conn
 	schema, table string
+	stored        bool // whether it must be a table of which the rows are stored
 	columns       []Column
 }
 
-// NewPostgres makes a source of a table. It takes over the connection.
+// NewPostgres makes a source of a table, or of a view. It takes over the connection.
 func NewPostgres(conn *pgx.Conn, schema, table string) *Postgres {
 	return &Postgres{conn: conn, schema: schema, table: table}
 }
 
+// NewStored makes a source of a table whose rows are stored, and of no view: reading one runs functions of whoever made it
+// with the rights of the connection's role. It takes over the connection.
+func NewStored(conn *pgx.Conn, schema, table string) *Postgres {
+	return &Postgres{conn: conn, schema: schema, table: table, stored: true}
+}
+
 // Columns implements Source.
 func (p *Postgres) Columns(ctx context.Context) ([]Column, error) {
+	if err := p.hold(ctx); err != nil {
+		return nil, err
+	}
 	const query = `SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
 		FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid JOIN pg_namespace n ON n.oid = t.relnamespace
-		WHERE n.nspname = $1 AND t.relname = $2 AND t.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE n.nspname = $1 AND t.relname = $2 AND (t.relkind IN ('r', 'p') OR NOT $3 AND t.relkind IN ('v', 'm', 'f')) AND a.attnum > 0 AND NOT a.attisdropped
 		ORDER BY a.attnum`
-	rows, err := p.conn.Query(ctx, query, p.schema, p.table)
+	rows, err := p.conn.Query(ctx, query, p.schema, p.table, p.stored)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +48,22 @@ func (p *Postgres) Columns(ctx context.Context) ([]Column, error) {
 		return nil, Missing(p.schema, p.table)
 	}
 	return p.columns, nil
+}
+
+// hold begins a transaction that can't write. In it a stored table stays the one that it is: what is found out of it after the
+// lock is true of what is read.
+func (p *Postgres) hold(ctx context.Context) error {
+	if _, err := p.conn.Exec(ctx, "BEGIN READ ONLY"); err != nil {
+		return err
+	}
+	if !p.stored {
+		return nil
+	}
+	_, err := p.conn.Exec(ctx, "LOCK TABLE ONLY "+quote(p.schema, p.table)+" IN ACCESS SHARE MODE")
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && (pgErr.Code == "42P01" || pgErr.Code == "3F000") {
+		return Missing(p.schema, p.table)
+	}
+	return err
 }
 
 // Copy implements Source. Rows that a policy would hide are an error, not a hole in the copy.

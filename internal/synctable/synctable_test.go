@@ -33,11 +33,15 @@ func text(t *testing.T, conn *pgx.Conn, sql string) string {
 type op func(*testing.T, *pgtest.DB, synctable.Target) (synctable.Result, error)
 
 func snapshot(t *testing.T, db *pgtest.DB, to synctable.Target) (synctable.Result, error) {
-	return synctable.Snapshot(t.Context(), db.Conn(t), synctable.NewPostgres(db.Conn(t), "public", "source"), to, nothing)
+	src := synctable.NewPostgres(db.Conn(t), "public", "source")
+	defer src.Close()
+	return synctable.Snapshot(t.Context(), db.Conn(t), src, to, nothing)
 }
 
 func merge(t *testing.T, db *pgtest.DB, to synctable.Target) (synctable.Result, error) {
-	return synctable.Merge(t.Context(), db.Conn(t), synctable.NewPostgres(db.Conn(t), "public", "source"), to, nothing)
+	src := synctable.NewPostgres(db.Conn(t), "public", "source")
+	defer src.Close()
+	return synctable.Merge(t.Context(), db.Conn(t), src, to, nothing)
 }
 
 func TestSnapshotAndMerge(t *testing.T) {
@@ -79,6 +83,34 @@ func TestSnapshotAndMerge(t *testing.T) {
 				t.Error("left:", got)
 			}
 		})
+	}
+}
+
+// TestStored: a view, whose functions would run with the reader's rights, is no stored table, also in a table's place.
+func TestStored(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	copyIt := func() error {
+		src := synctable.NewStored(db.Conn(t), "public", "source")
+		defer src.Close()
+		_, err := synctable.Merge(t.Context(), db.Conn(t), src, target(), nothing)
+		return err
+	}
+	db.Exec(t, "CREATE TABLE source (id int PRIMARY KEY); INSERT INTO source VALUES (1)")
+	if err := copyIt(); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, `DROP TABLE source; CREATE TABLE ran (); CREATE FUNCTION run() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DROP TABLE ran; RETURN 1; END $$;
+		CREATE VIEW source AS SELECT run() AS id`)
+	if err := copyIt(); err == nil || !strings.Contains(err.Error(), "no source table") {
+		t.Error(err)
+	}
+	db.Exec(t, "DROP VIEW source")
+	if err := copyIt(); err == nil || !strings.Contains(err.Error(), "no source table") {
+		t.Error(err)
+	}
+	if got := text(t, db.Conn(t), "SELECT to_regclass('ran') IS NOT NULL, (SELECT count(*) FROM copy)"); got != "(t,1)" {
+		t.Error(got)
 	}
 }
 

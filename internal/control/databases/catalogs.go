@@ -113,9 +113,6 @@ func (s *Service) reserved(name string) bool {
 }
 
 func (s *Service) makeDatabase(ctx context.Context, i *Instance, name string) error {
-	if err := s.Store.AddDatabase(ctx, i.Name, name, true); err != nil {
-		return err
-	}
 	owner, err := s.Server.Owner(ctx, "postgres")
 	if err != nil {
 		return err
@@ -123,10 +120,14 @@ func (s *Service) makeDatabase(ctx context.Context, i *Instance, name string) er
 	defer closeConn(ctx, owner)
 	_, err = owner.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
 	var pgErr *pgconn.PgError
-	if errors.As(err, &pgErr) && pgErr.Code == "42P04" { // it was made at the same time
-		return nil
+	if errors.As(err, &pgErr) && pgErr.Code == "42P04" {
+		return fault.New(fault.Conflict, "RESOURCE_CONFLICT", "The database '"+name+"' was made by somebody else just now. Try again.")
 	}
 	if err != nil {
+		return err
+	}
+	// Only what Tarn has made may be dropped with the instance.
+	if err := s.Store.AddDatabase(ctx, i.Name, name, true); err != nil {
 		return err
 	}
 	inside, err := s.Server.Owner(ctx, name)

@@ -249,6 +249,8 @@ func TestWhoMay(t *testing.T) {
 	w.refused(403, maker, "POST", tables, spec("t", "main.public.closed"))
 	w.refused(403, maker, "POST", tables, spec("t", "main.public.few"))
 	w.refused(404, maker, "POST", tables, spec("t", "main.public.none"))
+	w.db.Exec(t, "CREATE VIEW trap AS SELECT id FROM closed; GRANT SELECT ON trap TO "+maker)
+	w.refused(400, maker, "POST", tables, spec("t", "main.public.trap"))
 	w.refused(404, maker, "POST", tables, spec("t", "other.public.open"))
 	w.refused(403, nobody, "POST", tables, spec("t", "main.public.open"))
 	w.refused(400, maker, "POST", tables, spec("t", "main.open"))

@@ -167,7 +167,7 @@ func (s *Service) open(ctx context.Context, name string) (synctable.Source, erro
 	if err != nil {
 		return nil, err
 	}
-	return synctable.NewPostgres(conn, p[1], p[2]), nil
+	return synctable.NewStored(conn, p[1], p[2]), nil
 }
 
 // overrides are the types of columns that aren't to have the source's.

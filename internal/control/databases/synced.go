@@ -159,16 +159,18 @@ func (s *Service) mayRead(ctx context.Context, caller *auth.Account, source []st
 		return err
 	}
 	defer closeConn(ctx, conn)
-	var allowed, secured bool
-	const query = `SELECT coalesce(has_table_privilege(r.oid, t.oid, 'SELECT') AND has_schema_privilege(r.oid, n.oid, 'USAGE'), false), t.relrowsecurity
+	var allowed, secured, stored bool
+	const query = `SELECT coalesce(has_table_privilege(r.oid, t.oid, 'SELECT') AND has_schema_privilege(r.oid, n.oid, 'USAGE'), false), t.relrowsecurity, t.relkind IN ('r', 'p')
 		FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace LEFT JOIN pg_roles r ON r.rolname = $3
 		WHERE n.nspname = $1 AND t.relname = $2`
-	err = conn.QueryRow(ctx, query, source[1], source[2], caller.Name).Scan(&allowed, &secured)
+	err = conn.QueryRow(ctx, query, source[1], source[2], caller.Name).Scan(&allowed, &secured, &stored)
 	switch {
 	case err == pgx.ErrNoRows: //nolint:errorlint // it is what Scan returns
 		return missing
 	case err != nil:
 		return err
+	case !stored:
+		return endpoint.Invalid("The source must be a table: a view would be read with the rights of the databases' owner.")
 	case caller.Admin:
 		return nil
 	case !allowed:
