@@ -113,7 +113,7 @@ func (s *Service) reserved(name string) bool {
 }
 
 func (s *Service) makeDatabase(ctx context.Context, i *Instance, name string) error {
-	owner, err := s.Server.Owner(ctx, "postgres")
+	owner, err := s.owner(ctx, "postgres")
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *Service) makeDatabase(ctx context.Context, i *Instance, name string) er
 	if err := s.Store.AddDatabase(ctx, i.Name, name, true); err != nil {
 		return err
 	}
-	inside, err := s.Server.Owner(ctx, name)
+	inside, err := s.owner(ctx, name)
 	if err != nil {
 		return err
 	}

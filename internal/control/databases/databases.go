@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/synctable"
 )
 
@@ -145,11 +146,12 @@ type TableStore interface {
 
 // Service serves the API and keeps the tables up to date.
 type Service struct {
-	Store   Store
-	Tables  TableStore
-	Server  Server // nil if Tarn may not administer its PostgreSQL
-	Sources Sources
-	Host    string // where clients reach the Data API; empty for the host that they asked
-	Holder  string // tells this process from others
-	Log     *slog.Logger
+	Store    Store
+	Tables   TableStore
+	Server   Server // nil if Tarn may not administer its PostgreSQL
+	Sources  Sources
+	Accounts auth.Directory
+	Host     string // where clients reach the Data API; empty for the host that they asked
+	Holder   string // tells this process from others
+	Log      *slog.Logger
 }

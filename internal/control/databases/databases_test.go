@@ -3,6 +3,7 @@ package databases_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -29,6 +30,18 @@ type world struct {
 	db      *pgtest.DB // in which the tables are
 	api     *httptest.Server
 	service *databases.Service
+
+	accounts accounts
+}
+
+// accounts are those of administrators by name; all others are active users.
+type accounts map[string]*auth.Account
+
+func (a accounts) Account(_ context.Context, name string) (*auth.Account, error) {
+	if known, ok := a[name]; ok {
+		return known, nil
+	}
+	return &auth.Account{Name: name, Active: true}, nil
 }
 
 type byHeader struct{}
@@ -62,7 +75,8 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(state.Close)
 	w := &world{T: t, db: db}
-	w.service = &databases.Service{Store: state, Tables: state, Server: server{db.URL}, Holder: "one", Log: log}
+	w.accounts = accounts{"root": {Name: "root", Active: true, Admin: true}}
+	w.service = &databases.Service{Store: state, Tables: state, Server: server{db.URL}, Accounts: w.accounts, Holder: "one", Log: log}
 	gw, err := gateway.New(gateway.Options{
 		Routes: w.service.Routes(), Auth: byHeader{}, WorkspaceID: "1", Now: time.Now, NewID: func() string { return "id" },
 		Source: func(*http.Request) netip.Addr { return netip.Addr{} }, Log: log,
@@ -267,6 +281,96 @@ func TestWhoMay(t *testing.T) {
 		`{"name":"x","capacity":"CU_3"}`, `{"name":"x","node_count":2}`, `{"name":"1x"}`, `{"name":"x","retention_window_in_days":9}`, `{`, `[]`,
 	} {
 		w.refused(400, "root", "POST", "/api/2.0/database/instances", bad)
+	}
+}
+
+// TestCreatorLosesRights: who may not read a source any more has it copied no more, until they may again and ask for it.
+func TestCreatorLosesRights(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maker := w.db.Role(t, "LOGIN")
+	w.db.Exec(t, `CREATE TABLE source (id int PRIMARY KEY); GRANT SELECT ON source TO `+maker+`; CREATE SCHEMA its; GRANT CREATE, USAGE ON SCHEMA its TO `+maker)
+	w.catalog()
+	made := w.must(maker, "POST", tables, `{"name":"main.its.copy","spec":{"source_table_full_name":"main.public.source","primary_key_columns":["id"]}}`)
+	again := func() {
+		w.must(maker, "POST", "/api/2.0/pipelines/"+made["data_synchronization_status"].(map[string]any)["pipeline_id"].(string)+"/updates", "{}")
+	}
+	w.run()
+	w.await("main.its.copy", inState("ONLINE_NO_PENDING_UPDATE"))
+	w.db.Exec(t, "REVOKE SELECT ON source FROM "+maker+"; INSERT INTO source VALUES (1)")
+	again()
+	status := w.await("main.its.copy", inState("ONLINE_PIPELINE_FAILED"))
+	if message := status["message"].(string); !strings.Contains(message, "The syncing has ended: "+maker) {
+		t.Error(message)
+	}
+	if next, err := w.service.Tables.Claim(t.Context(), "other", time.Second); err != nil || next != nil {
+		t.Error("it is due again", next, err)
+	}
+	if n := w.count("SELECT count(*) FROM its.copy"); n != 0 {
+		t.Error("a row was copied")
+	}
+	w.db.Exec(t, "GRANT SELECT ON source TO "+maker)
+	again()
+	w.await("main.its.copy", inState("ONLINE_NO_PENDING_UPDATE"))
+	if n := w.count("SELECT count(*) FROM its.copy"); n != 1 {
+		t.Error(n)
+	}
+}
+
+// TestWithoutServer: where Tarn doesn't administer the server, calls that need that say so.
+func TestWithoutServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.db.Exec(t, "CREATE TABLE source (id int PRIMARY KEY)")
+	w.catalog()
+	spec := func(name string) string {
+		return `{"name":"main.public.` + name + `","spec":{"source_table_full_name":"main.public.source","primary_key_columns":["id"]}}`
+	}
+	w.must("root", "POST", tables, spec("copy"))
+	w.service.Server = nil
+	w.must("root", "GET", tables+"/main.public.copy", "")
+	w.refused(403, "ann", "GET", tables+"/main.public.copy", "")
+	w.refused(403, "ann", "DELETE", tables+"/main.public.copy?purge_data=true", "")
+	for _, call := range [][3]string{
+		{"DELETE", tables + "/main.public.copy?purge_data=true"},
+		{"POST", tables, spec("other")},
+		{"POST", "/api/2.0/database/catalogs", `{"name":"c","database_instance_name":"tarn","database_name":"d","create_database_if_not_exists":true}`},
+		{"POST", "/api/2.0/database/instances", `{"name":"more"}`},
+		{"POST", "/api/2.0/database/credentials", `{"instance_names":["tarn"]}`},
+	} {
+		status, out := w.call("root", call[0], call[1], call[2])
+		if status != http.StatusNotImplemented || out["error_code"] != "NOT_IMPLEMENTED" || !strings.Contains(out["message"].(string), "administer") {
+			t.Error(call, status, out)
+		}
+	}
+	w.must("root", "DELETE", tables+"/main.public.copy", "")
+	w.refused(404, "root", "GET", tables+"/main.public.copy", "")
+}
+
+// failing is a server on which new databases can't be made ones that the Data API serves.
+type failing struct{ server }
+
+func (failing) Enable(context.Context, *pgx.Conn) error { return errors.New("no") }
+
+// TestHalfMadeDatabase: a database that was made, and then not finished, is known as one that Tarn made, and goes with its instance.
+func TestHalfMadeDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	database := w.db.Name + "_half"
+	there := "SELECT count(*) FROM pg_database WHERE datname = '" + database + "'"
+	w.service.Server = failing{server{w.db.URL}}
+	w.must("root", "POST", "/api/2.0/database/instances", `{"name":"half"}`)
+	if status, out := w.call("root", "POST", "/api/2.0/database/catalogs",
+		`{"name":"c","database_instance_name":"half","database_name":"`+database+`","create_database_if_not_exists":true}`); status != http.StatusInternalServerError {
+		t.Error(status, out)
+	}
+	if w.count(there) != 1 {
+		t.Error("it wasn't made")
+	}
+	w.must("root", "DELETE", "/api/2.0/database/instances/half", "")
+	if w.count(there) != 0 {
+		w.db.Exec(t, "DROP DATABASE "+database)
+		t.Error("the database is there")
 	}
 }
 

@@ -111,14 +111,34 @@ func (s *Service) version(ctx context.Context) (string, error) {
 
 func (s *Service) admin(ctx context.Context) (*pgx.Conn, error) {
 	if s.Server == nil {
-		return nil, fault.New(fault.NotImplemented, "NOT_IMPLEMENTED", "Tarn doesn't administer this PostgreSQL server.").
-			WithHint("Give tarn serve a role that may make databases: --databases.")
+		return nil, notOurs()
 	}
 	conn, err := s.Server.Admin(ctx)
 	if err != nil {
-		return nil, fault.New(fault.Unavailable, "TEMPORARILY_UNAVAILABLE", "The PostgreSQL server can't be reached.").WithCause(err)
+		return nil, unreachable(err)
 	}
 	return conn, nil
+}
+
+// owner connects to a database as the role that owns the databases.
+func (s *Service) owner(ctx context.Context, database string) (*pgx.Conn, error) {
+	if s.Server == nil {
+		return nil, notOurs()
+	}
+	conn, err := s.Server.Owner(ctx, database)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return conn, nil
+}
+
+func notOurs() error {
+	return fault.New(fault.NotImplemented, "NOT_IMPLEMENTED", "Tarn doesn't administer this PostgreSQL server.").
+		WithHint("Give tarn serve a role that may make databases: --databases.")
+}
+
+func unreachable(cause error) error {
+	return fault.New(fault.Unavailable, "TEMPORARILY_UNAVAILABLE", "The PostgreSQL server can't be reached.").WithCause(cause)
 }
 
 func closeConn(ctx context.Context, conn *pgx.Conn) { _ = conn.Close(context.WithoutCancel(ctx)) }

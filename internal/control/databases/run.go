@@ -73,7 +73,9 @@ func (s *Service) sync(ctx context.Context, t *Table) {
 		return
 	case err != nil:
 		log.Warn("synced table failed", "error", err)
-		out.Failure, out.Next = plain(err), retryIn(t.Failures)
+		if out.Failure = plain(err); !errors.As(err, new(*endedError)) {
+			out.Next = retryIn(t.Failures)
+		}
 	default:
 		log.Info("synced table is up to date", "rows", res.Rows, "inserted", res.Inserted, "updated", res.Updated, "deleted", res.Deleted)
 		if t.Spec.Policy == continuousPolicy {
@@ -123,12 +125,15 @@ func (s *Service) copy(ctx context.Context, t *Table, told synctable.Progress) (
 	if err != nil {
 		return none, err
 	}
+	if err := s.stillMay(ctx, t); err != nil {
+		return none, err
+	}
 	src, err := s.open(ctx, t.Spec.Source)
 	if err != nil {
 		return none, err
 	}
 	defer src.Close()
-	conn, err := s.Server.Owner(ctx, t.Database)
+	conn, err := s.owner(ctx, t.Database)
 	if err != nil {
 		return none, err
 	}
@@ -163,7 +168,7 @@ func (s *Service) open(ctx context.Context, name string) (synctable.Source, erro
 	if c == nil {
 		return nil, endpoint.NotFound("There is no catalog '" + p[0] + "'.")
 	}
-	conn, err := s.Server.Owner(ctx, c.Database)
+	conn, err := s.owner(ctx, c.Database)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +200,8 @@ func plain(err error) string {
 		pgErr  *pgconn.PgError
 	)
 	switch {
+	case errors.As(err, new(*endedError)):
+		return err.Error()
 	case errors.As(err, &reason):
 		return reason.Error()
 	case errors.As(err, &known):

@@ -2,6 +2,7 @@ package databases
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func (s *Service) place(ctx context.Context, t *Table, catalogName string) error
 
 // mayWrite asks the database whether the caller's role may make tables where the table is to be.
 func (s *Service) mayWrite(ctx context.Context, caller *auth.Account, t *Table) error {
-	conn, err := s.Server.Owner(ctx, t.Database)
+	conn, err := s.owner(ctx, t.Database)
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (s *Service) mayRead(ctx context.Context, caller *auth.Account, source []st
 	if c == nil {
 		return missing
 	}
-	conn, err := s.Server.Owner(ctx, c.Database)
+	conn, err := s.owner(ctx, c.Database)
 	if err != nil {
 		return err
 	}
@@ -179,6 +180,29 @@ func (s *Service) mayRead(ctx context.Context, caller *auth.Account, source []st
 		return endpoint.Denied("The source table has row-level security: only an administrator may copy all of it.")
 	}
 	return nil
+}
+
+// endedError is the end of a table's syncing: it isn't tried again until somebody asks for it.
+type endedError struct{ creator string }
+
+func (e *endedError) Error() string {
+	return "The syncing has ended: " + e.creator + ", who made the table, may not have the source copied any more."
+}
+
+// stillMay tells whether who made a table may still have its source copied.
+func (s *Service) stillMay(ctx context.Context, t *Table) error {
+	account, err := s.Accounts.Account(ctx, t.Creator)
+	if err != nil {
+		return err
+	}
+	if account == nil || !account.Active {
+		return &endedError{t.Creator}
+	}
+	err = s.mayRead(ctx, account, parts(t.Spec.Source))
+	if known, ok := errors.AsType[*fault.Error](err); ok && known.Kind == fault.Denied {
+		return &endedError{t.Creator}
+	}
+	return err
 }
 
 // find returns a table that the caller may know of: because of their rights here, or because their role may read it.
@@ -210,7 +234,7 @@ func (s *Service) readable(ctx context.Context, t *Table) (bool, error) {
 	if s.Server == nil || t.Stopped {
 		return false, nil
 	}
-	conn, err := s.Server.Owner(ctx, t.Database)
+	conn, err := s.owner(ctx, t.Database)
 	if err != nil {
 		return false, err
 	}
@@ -270,7 +294,7 @@ func (s *Service) deleteTable(ctx context.Context, in tableDeletion) (endpoint.N
 		return endpoint.None{}, err
 	}
 	if in.Purge {
-		conn, err := s.Server.Owner(ctx, t.Database)
+		conn, err := s.owner(ctx, t.Database)
 		if err != nil {
 			return endpoint.None{}, err
 		}
