@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,11 +15,20 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwt"
 )
 
-// federation has a service principal, and a person, come with the word of another issuer.
-func federation(t *testing.T, s *tokenService) {
+// otherIssuer is an issuer of tokens on this machine.
+type otherIssuer struct {
+	*httptest.Server
+	private jwk.Key
+	asked   atomic.Int32
+}
+
+func newOtherIssuer(t *testing.T) *otherIssuer {
+	t.Helper()
+	issuer := &otherIssuer{}
 	private, public := newKey(t)
-	var issuer *httptest.Server
-	issuer = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	issuer.private = private
+	issuer.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		issuer.asked.Add(1)
 		if r.URL.Path == "/.well-known/openid-configuration" {
 			_ = json.NewEncoder(w).Encode(map[string]string{"issuer": issuer.URL, "jwks_uri": issuer.URL + "/keys"})
 			return
@@ -28,6 +38,11 @@ func federation(t *testing.T, s *tokenService) {
 		_ = json.NewEncoder(w).Encode(set)
 	}))
 	t.Cleanup(issuer.Close)
+	return issuer
+}
+
+// federation has a service principal, and a person, come with the word of another issuer.
+func federation(t *testing.T, s *tokenService, issuer *otherIssuer) {
 	sign := func(claims map[string]any) string {
 		token := jwt.New()
 		for name, v := range claims {
@@ -35,7 +50,7 @@ func federation(t *testing.T, s *tokenService) {
 				t.Fatal(err)
 			}
 		}
-		text, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), private))
+		text, err := jwt.Sign(token, jwt.WithKey(jwa.ES256(), issuer.private))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,6 +126,18 @@ func federation(t *testing.T, s *tokenService) {
 	}
 	person["preferred_username"] = "nobody"
 	oauthError(t, exchange("", sign(person)), http.StatusBadRequest, "invalid_grant")
+
+	// An issuer whom no setting allows is not asked, whatever a policy says.
+	hidden := newOtherIssuer(t)
+	for _, how := range []map[string]any{{"issuer": hidden.URL}, {"issuer": issuer.URL, "jwks_uri": hidden.URL + "/keys", "subject_claim": "sub"}} {
+		body, _ = json.Marshal(map[string]any{"oidc_policy": how})
+		decode(t, s.call(t, s.admin, "POST", account+"/federationPolicies", string(body)), http.StatusOK, &policy)
+		claims := map[string]any{"iss": how["issuer"], "aud": config.AccountID, "sub": "admin", "exp": hour}
+		oauthError(t, exchange("", sign(claims)), http.StatusBadRequest, "invalid_grant")
+	}
+	if hidden.asked.Load() != 0 {
+		t.Error("an issuer was asked that isn't allowed")
+	}
 	list := s.call(t, token.Access, "GET", account+"/federationPolicies", "")
 	if list.status != http.StatusOK {
 		t.Error(list)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestExternalLogin has people of one server log in to another by it.
+// TestExternalLogin has people of one server log in to others by it.
 func TestExternalLogin(t *testing.T) {
 	t.Parallel()
 	provider := serveTokens(t, "--rate-limit", "0")
@@ -25,31 +25,37 @@ func TestExternalLogin(t *testing.T) {
 	}
 	decode(t, ask(t, "GET", provider.url+"/.well-known/databricks-config", ""), http.StatusOK, &config)
 	const password = "correct horse battery"
-	for _, name := range []string{"ann@example.com", "bob@example.com", "eve@evil.example"} {
+	for _, name := range []string{"ann@example.com", "bob@example.com", "cyd@example.com", "eve@evil.example"} {
 		var user struct{ ID string }
 		decode(t, provider.call(t, provider.admin, "POST", "/api/2.0/preview/scim/v2/Users", `{"userName":"`+name+`"}`), http.StatusCreated, &user)
 		if got := provider.call(t, provider.admin, "PUT", "/api/2.0/tarn/users/"+user.ID+"/password", `{"password":"`+password+`"}`); got.status != http.StatusOK {
 			t.Fatal(got)
 		}
 	}
-	address := freeAddress(t)
+	address, makes := freeAddress(t), freeAddress(t)
 	var app struct {
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
 	}
 	apps := "/api/2.0/accounts/" + config.AccountID + "/oauth2/custom-app-integrations"
-	decode(t, provider.call(t, provider.admin, "POST", apps, `{"name":"The other one","confidential":true,"redirect_urls":["http://`+address+`/oidc/v1/callback"]}`),
+	decode(t, provider.call(t, provider.admin, "POST", apps, `{"name":"The other one","confidential":true,"redirect_urls":["http://`+address+`/oidc/v1/callback","http://`+makes+`/oidc/v1/callback"]}`),
 		http.StatusOK, &app)
-	s := &tokenService{tarn: serve(t, dataDir(t), "--listen", address, "--url", "http://"+address, "--rate-limit", "0", "--login-issuer", provider.url+"/oidc",
-		"--login-client-id", app.ID, "--login-client-secret", app.Secret, "--login-domain", "example.com", "--login-title", "Example")}
-	s.url = "http://" + address
-	s.admin = s.adminToken(t)
+	relying := func(address string, args ...string) *tokenService {
+		s := &tokenService{tarn: serve(t, dataDir(t), append([]string{
+			"--listen", address, "--url", "http://" + address, "--rate-limit", "0", "--login-issuer", provider.url + "/oidc",
+			"--login-client-id", app.ID, "--login-client-secret", app.Secret, "--login-domain", "example.com", "--login-title", "Example",
+		}, args...)...)}
+		s.url = "http://" + address
+		s.admin = s.adminToken(t)
+		return s
+	}
+	s := relying(address)
 	var user struct{ ID string }
 	decode(t, s.call(t, s.admin, "POST", "/api/2.0/preview/scim/v2/Users", `{"userName":"ann@example.com"}`), http.StatusCreated, &user)
 
 	asked := map[string]bool{}
 	// It follows a person from the client to the provider and back to the server.
-	follow := func(b *browser, name string) page {
+	follow := func(b *browser, s *tokenService, name string) page {
 		c := s.client("databricks-cli", "", cliRedirect, "all-apis")
 		p := b.get(c.AuthCodeURL("s", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
 		link := regexp.MustCompile(`href="(/oidc/v1/external[^"]*)"`).FindStringSubmatch(p.body)
@@ -69,7 +75,7 @@ func TestExternalLogin(t *testing.T) {
 		return b.post(provider.url+p.action(), url.Values{"form": {p.field("form")}, "answer": {"allow"}})
 	}
 	b := newBrowser(t)
-	back := follow(b, "ann@example.com")
+	back := follow(b, s, "ann@example.com")
 	if !strings.HasPrefix(back.location, s.url+"/oidc/v1/callback?") {
 		t.Fatal(back)
 	}
@@ -77,7 +83,7 @@ func TestExternalLogin(t *testing.T) {
 		t.Error("another browser logged in:", p.status)
 	}
 	b = newBrowser(t)
-	p := b.get(follow(b, "ann@example.com").location)
+	p := b.get(follow(b, s, "ann@example.com").location)
 	p = b.get(p.location)
 	if u, err := url.Parse(p.location); err != nil || u.Host != "localhost:8020" || u.Query().Get("code") == "" {
 		t.Error("came back with", p.status, p.location, p.body)
@@ -87,10 +93,48 @@ func TestExternalLogin(t *testing.T) {
 	}
 	for name, why := range map[string]string{"bob@example.com": "no user bob@example.com", "eve@evil.example": "may not log in"} {
 		b := newBrowser(t)
-		if p := b.get(follow(b, name).location); p.status != http.StatusForbidden || !strings.Contains(p.body, why) {
+		if p := b.get(follow(b, s, name).location); p.status != http.StatusForbidden || !strings.Contains(p.body, why) {
 			t.Error(name, p.status, p.body)
 		}
 	}
+
+	t.Run("makes users", func(t *testing.T) {
+		s := relying(makes, "--login-create", "--login-group", "analysts", "--login-entitlement", "allow-cluster-create", "--login-link", "never")
+		if p := newBrowser(t); p.get(follow(p, s, "cyd@example.com").location).status != http.StatusServiceUnavailable {
+			t.Error("the group isn't there yet")
+		}
+		for path, body := range map[string]string{"Groups": `{"displayName":"analysts"}`, "Users": `{"userName":"ann@example.com"}`} {
+			if got := s.call(t, s.admin, "POST", "/api/2.0/preview/scim/v2/"+path, body); got.status != http.StatusCreated {
+				t.Fatal(got)
+			}
+		}
+		for range 2 { // the second time, the user is there
+			b := newBrowser(t)
+			p := b.get(follow(b, s, "cyd@example.com").location)
+			p = b.get(p.location)
+			if u, err := url.Parse(p.location); err != nil || u.Host != "localhost:8020" || u.Query().Get("code") == "" {
+				t.Error("came back with", p.status, p.location, p.body)
+			}
+		}
+		var found struct {
+			Resources []struct {
+				Groups, Entitlements []struct{ Value, Display string }
+			}
+		}
+		decode(t, s.call(t, s.admin, "GET", "/api/2.0/preview/scim/v2/Users?filter=userName+eq+%22cyd@example.com%22", ""), http.StatusOK, &found)
+		if len(found.Resources) != 1 {
+			t.Fatal(found)
+		}
+		if u := found.Resources[0]; len(u.Groups) != 2 || u.Groups[0].Display != "analysts" || len(u.Entitlements) != 1 || u.Entitlements[0].Value != "allow-cluster-create" {
+			t.Error(u)
+		}
+		for name, why := range map[string]string{"ann@example.com": "no user ann@example.com", "eve@evil.example": "may not log in"} {
+			b := newBrowser(t)
+			if p := b.get(follow(b, s, name).location); p.status != http.StatusForbidden || !strings.Contains(p.body, why) {
+				t.Error(name, p.status, p.body)
+			}
+		}
+	})
 }
 
 // TestLoginCommand has a person log in with tarn login, and use what it leaves.
@@ -172,6 +216,21 @@ func TestLoginCommand(t *testing.T) {
 		}
 	}
 	eventually(t, func() bool { return s.me(t, personal) == http.StatusUnauthorized })
+
+	// Another password ends the login: its access token and its refresh token, and the one of the browser.
+	var me struct{ ID string }
+	decode(t, s.call(t, s.admin, "GET", "/api/2.0/preview/scim/v2/Me", ""), http.StatusOK, &me)
+	if got := s.call(t, s.admin, "PUT", "/api/2.0/tarn/users/"+me.ID+"/password", `{"password":"another password"}`); got.status != http.StatusOK {
+		t.Fatal(got)
+	}
+	eventually(t, func() bool { return command("token", "list").Run() != nil })
+	expire(t, profiles)
+	if out, err := command("token", "list").CombinedOutput(); err == nil || !strings.Contains(string(out), "tarn login") {
+		t.Error(string(out), err)
+	}
+	if p := b.get(address); p.field("form") == "" {
+		t.Error("the browser is still logged in:", p)
+	}
 }
 
 // expire makes the access token of all profiles an old one.

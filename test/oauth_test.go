@@ -189,7 +189,8 @@ func (s *tokenService) me(t testing.TB, token string) int {
 // TestTokenService is all of what the token service gives, with a client that knows only the standards.
 func TestTokenService(t *testing.T) {
 	t.Parallel()
-	s := serveTokens(t)
+	issuer := newOtherIssuer(t)
+	s := serveTokens(t, "--issuer-host", issuer.URL)
 	ctx := context.Background()
 
 	t.Run("person", func(t *testing.T) {
@@ -262,7 +263,7 @@ func TestTokenService(t *testing.T) {
 		}
 	})
 
-	t.Run("federation", func(t *testing.T) { federation(t, s) })
+	t.Run("federation", func(t *testing.T) { federation(t, s, issuer) })
 
 	t.Run("scopes", func(t *testing.T) {
 		id, secret := s.servicePrincipal(t, s.admin, "limited")

@@ -39,6 +39,14 @@ type Directory interface {
 	Account(ctx context.Context, name string) (*Account, error)
 }
 
+// Person is who another provider says has logged in.
+type Person struct {
+	Issuer  string // the provider
+	Subject string // whom it knows by this, and nobody else ever
+	Email   string // which it has verified
+	Name    string
+}
+
 // Credential is what a call was authenticated with.
 type Credential struct {
 	Account *Account

@@ -34,6 +34,8 @@ type serveCommand struct {
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 
+	IssuerHost []string `default:"*" env:"TARN_ISSUER_HOSTS" placeholder:"HOST" help:"Hosts that may be asked for the keys of issuers which federation policies trust, and for what a login provider refers to: as for --outbound, or * for all on the Internet. Those of --issuer and --login-issuer may be in any case."`
+
 	loginFlags
 	gatewayFlags
 	vaultFlags
@@ -82,7 +84,7 @@ func (c *serveCommand) Run(e *env) error {
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances, Connector: c.connectorFlags.options(),
 		URL: c.loginFlags.URL, Login: login,
 		Out: e.stdout, Log: e.logger(level),
-		Outbound: c.Outbound, OutboundCA: c.OutboundCA, Credentials: c.credentials(),
+		Outbound: c.Outbound, IssuerHosts: c.IssuerHost, OutboundCA: c.OutboundCA, Credentials: c.credentials(),
 	})
 }
 

@@ -156,7 +156,8 @@ func (s *Service) giveCode(w http.ResponseWriter, r *http.Request, a *authorizat
 	id, _ := newSecret("")
 	code, digest := newSecret("")
 	now := s.opt.Now()
-	err := s.opt.Store.AddCode(r.Context(), digest, Code{
+	begun, err := s.opt.Store.AddCode(r.Context(), digest, Code{
+		Login: login.Cookie,
 		Session: Session{
 			ID: id, ClientID: a.client.id, PrincipalID: login.PrincipalID, Principal: login.Principal, Scopes: a.scopes,
 			LoginAt: login.At, ExpiresAt: now.Add(sessionLifetime),
@@ -165,6 +166,9 @@ func (s *Service) giveCode(w http.ResponseWriter, r *http.Request, a *authorizat
 	})
 	if err != nil {
 		return err
+	}
+	if !begun {
+		return s.showLogin(w, r, a, http.StatusOK, "", "")
 	}
 	s.sendBack(w, r, a, url.Values{"code": {code}})
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,9 +26,9 @@ type ExternalOptions struct {
 	Domains      []string // of e-mail addresses that may log in; empty for all
 	Title        string   // on the login page; empty for the issuer's host
 	Transport    http.RoundTripper
-	// Provision makes a user who isn't there yet; nil if only those may log in who are.
-	Provision func(ctx context.Context, userName, displayName string) (*auth.Account, error)
-	Now       func() time.Time
+	// Admit tells which user a person is, and whether the user was made just now. Errors are faults.
+	Admit func(ctx context.Context, who auth.Person) (account *auth.Account, made bool, err error)
+	Now   func() time.Time
 }
 
 // External is another provider of identities, with whom people may log in.
@@ -51,7 +50,11 @@ func NewExternal(opt ExternalOptions) (*External, error) {
 	if opt.Issuer == "" || opt.ClientID == "" {
 		return nil, errors.New("a login provider needs an issuer and a client id")
 	}
-	return &External{opt: opt, client: &http.Client{Transport: opt.Transport, Timeout: externalTimeout}}, nil
+	return &External{opt: opt, client: &http.Client{
+		Transport: opt.Transport, Timeout: externalTimeout,
+		// Who is sent elsewhere might take the client's secret along.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
 }
 
 // Name is what people know the provider as.
@@ -115,7 +118,7 @@ func (s *Service) goExternal(w http.ResponseWriter, r *http.Request, c *endpoint
 }
 
 // fromExternal takes a person who comes back.
-func (s *Service) fromExternal(w http.ResponseWriter, r *http.Request, _ *endpoint.Call) error {
+func (s *Service) fromExternal(w http.ResponseWriter, r *http.Request, c *endpoint.Call) error {
 	refuse := func(message string, cause error) error {
 		return s.refuse(w, r, nil, fault.New(fault.Denied, "access_denied", message).WithCause(cause))
 	}
@@ -139,7 +142,7 @@ func (s *Service) fromExternal(w http.ResponseWriter, r *http.Request, _ *endpoi
 	if q.Get("code") == "" {
 		return refuse("The other provider didn't log you in: "+printable(q.Get("error")+" "+q.Get("error_description")), nil)
 	}
-	account, err := s.opt.External.account(r.Context(), l, q.Get("code"), s.opt.Origin(r), s.opt.Directory)
+	who, err := s.opt.External.person(r.Context(), l, q.Get("code"), s.opt.Origin(r))
 	if err != nil {
 		s.opt.Log.Warn("login with the other provider failed", "error", err, "cause", fault.From(err).Cause)
 		if f := fault.From(err); f.Kind < fault.Internal {
@@ -147,11 +150,19 @@ func (s *Service) fromExternal(w http.ResponseWriter, r *http.Request, _ *endpoi
 		}
 		return refuse("The other provider's answer is not good.", err)
 	}
+	account, made, err := s.opt.External.opt.Admit(r.Context(), *who)
+	c.Params = map[string]any{"user": printable(who.Email), "made": made}
+	if err != nil {
+		if f := fault.From(err); f.Kind < fault.Internal {
+			return s.refuse(w, r, nil, err)
+		}
+		return err
+	}
 	return s.loggedIn(w, r, account, l.Query)
 }
 
-// account is who the other provider says came.
-func (e *External) account(ctx context.Context, l *ExternalLogin, code, origin string, directory auth.Directory) (*auth.Account, error) {
+// person is who the other provider says came.
+func (e *External) person(ctx context.Context, l *ExternalLogin, code, origin string) (*auth.Person, error) {
 	p, err := e.discovered()
 	if err != nil {
 		return nil, err
@@ -169,38 +180,29 @@ func (e *External) account(ctx context.Context, l *ExternalLogin, code, origin s
 	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(l.Nonce)) != 1 {
 		return nil, errors.New("the nonce is not the one that was sent")
 	}
-	var who struct {
+	var said struct {
 		Email    string `json:"email"`
 		Verified bool   `json:"email_verified"`
 		Name     string `json:"name"`
 	}
-	if err := id.Claims(&who); err != nil {
+	if err := id.Claims(&said); err != nil {
 		return nil, err
 	}
-	return e.known(ctx, who.Email, who.Verified, who.Name, directory)
+	if err := e.vouched(said.Email, said.Verified); err != nil {
+		return nil, err
+	}
+	return &auth.Person{Issuer: id.Issuer, Subject: id.Subject, Email: said.Email, Name: said.Name}, nil
 }
 
-// known finds the user of an e-mail address, and makes one where that is wanted.
-func (e *External) known(ctx context.Context, email string, verified bool, name string, directory auth.Directory) (*auth.Account, error) {
+// vouched tells whether people of an e-mail address may log in.
+func (e *External) vouched(email string, verified bool) error {
 	denied := func(message string) error { return fault.New(fault.Denied, "access_denied", message) }
 	at := strings.LastIndexByte(email, '@')
 	if at <= 0 || !verified {
-		return nil, denied("The other provider doesn't vouch for your e-mail address.")
+		return denied("The other provider doesn't vouch for your e-mail address.")
 	}
 	if domain := email[at+1:]; len(e.opt.Domains) > 0 && !slices.ContainsFunc(e.opt.Domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
-		return nil, denied("Addresses of " + printable(domain) + " may not log in here.")
+		return denied("Addresses of " + printable(domain) + " may not log in here.")
 	}
-	account, err := directory.Account(ctx, email)
-	if err != nil {
-		return nil, err
-	}
-	if account == nil && e.opt.Provision != nil {
-		if account, err = e.opt.Provision(ctx, email, name); err != nil {
-			return nil, fmt.Errorf("make the user: %w", err)
-		}
-	}
-	if account == nil || !account.Active || account.Kind != auth.User {
-		return nil, denied("There is no user " + printable(email) + " here. An administrator can make one.")
-	}
-	return account, nil
+	return nil
 }

@@ -112,8 +112,8 @@ func (s *Service) loggedIn(w http.ResponseWriter, r *http.Request, account *auth
 		}
 	}
 	value, digest := newSecret("")
-	l := Login{PrincipalID: account.ID, Principal: account.Name, At: s.opt.Now()}
-	if err := s.opt.Store.AddLogin(r.Context(), digest, l, loginLifetime); err != nil {
+	l := Login{Cookie: digest, PrincipalID: account.ID, Principal: account.Name, At: s.opt.Now()}
+	if err := s.opt.Store.AddLogin(r.Context(), l, loginLifetime); err != nil {
 		return err
 	}
 	endpoint.CallFrom(r.Context()).Account = account // for the audit log

@@ -21,6 +21,7 @@ type Store interface {
 
 // Login is a person who has logged in with a browser.
 type Login struct {
+	Cookie      Digest // of the browser
 	PrincipalID int64
 	Principal   string
 	At          time.Time
@@ -36,7 +37,7 @@ type ExternalLogin struct {
 
 // LoginStore keeps who has logged in.
 type LoginStore interface {
-	AddLogin(ctx context.Context, cookie Digest, l Login, lifetime time.Duration) error
+	AddLogin(ctx context.Context, l Login, lifetime time.Duration) error
 	// Login returns nil if there is none.
 	Login(ctx context.Context, cookie Digest) (*Login, error)
 	DeleteLogin(ctx context.Context, cookie Digest) error
@@ -61,6 +62,7 @@ type Session struct {
 
 // Code is an authorization code.
 type Code struct {
+	Login       Digest // from which it follows
 	Session     Session
 	RedirectURI string
 	Challenge   string
@@ -70,8 +72,8 @@ type Code struct {
 
 // GrantStore keeps codes and refresh tokens. Each is good once: to use one again ends its session.
 type GrantStore interface {
-	// AddCode begins a session with a code.
-	AddCode(ctx context.Context, code Digest, c Code) error
+	// AddCode begins a session with a code. It returns false if the login from which it follows has ended.
+	AddCode(ctx context.Context, code Digest, c Code) (bool, error)
 	// TakeCode returns a code and uses it up. Without an unused one it returns nil.
 	TakeCode(ctx context.Context, code Digest) (*Code, error)
 	AddRefresh(ctx context.Context, refresh Digest, sessionID string, expires time.Time) error

@@ -59,8 +59,9 @@ const (
 
 // Client makes requests. It is safe for concurrent use.
 type Client struct {
-	opt  Options
-	http *http.Client
+	opt       Options
+	http      *http.Client
+	transport *http.Transport
 }
 
 // New makes a client.
@@ -68,23 +69,21 @@ func New(opt Options) *Client {
 	if opt.Resolver == nil {
 		opt.Resolver = net.DefaultResolver
 	}
+	opt.Rules = sorted(opt.Rules)
 	c := &Client{opt: opt}
-	c.http = &http.Client{
-		Timeout:       opt.Timeout,
-		CheckRedirect: sameHost,
-		Transport: &http.Transport{
-			Proxy:                  nil, // it would see to itself whom it asks
-			DialContext:            c.dial,
-			TLSClientConfig:        &tls.Config{RootCAs: opt.RootCAs, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    dialTimeout,
-			ResponseHeaderTimeout:  headerTimeout,
-			IdleConnTimeout:        idleTimeout,
-			MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConnsPerHost:    maxIdlePerHost,
-			MaxConnsPerHost:        maxConnsPerHost,
-			ForceAttemptHTTP2:      true,
-		},
+	c.transport = &http.Transport{
+		Proxy:                  nil, // it would see to itself whom it asks
+		DialContext:            c.dial,
+		TLSClientConfig:        &tls.Config{RootCAs: opt.RootCAs, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    dialTimeout,
+		ResponseHeaderTimeout:  headerTimeout,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
+		MaxConnsPerHost:        maxConnsPerHost,
+		ForceAttemptHTTP2:      true,
 	}
+	c.http = &http.Client{Timeout: opt.Timeout, CheckRedirect: sameHost, Transport: c}
 	return c
 }
 
@@ -113,14 +112,26 @@ type ruleKey struct{}
 
 // Do makes a request. The caller closes the answer's body.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, plain(err)
+	}
+	return res, nil
+}
+
+// RoundTrip makes one request, for who has an http.Client of their own: wherever that is led, it comes by here again. It
+// implements http.RoundTripper.
+func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	u, rule, err := c.check(req.URL.String())
 	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
 		return nil, err
 	}
-	ctx := context.WithValue(req.Context(), ruleKey{}, rule)
-	out := req.Clone(ctx)
+	out := req.Clone(context.WithValue(req.Context(), ruleKey{}, rule))
 	out.URL, out.Host = u, ""
-	res, err := c.http.Do(out)
+	res, err := c.transport.RoundTrip(out)
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -135,7 +146,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 }
 
 // Close closes the connections that are idle.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // plain takes the URL out of an error, which may have a secret in its query.
 func plain(err error) error {

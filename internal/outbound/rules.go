@@ -1,10 +1,12 @@
 package outbound
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,7 +33,8 @@ const (
 //
 //	[http://]HOST[:PORT][=NETWORK[+NETWORK…]]
 //
-// where HOST is a name, *.NAME for all below a name, or an address. Only with a network, or with an address for HOST, may
+// where HOST is a name, *.NAME for all below a name, * for all, or an address. Of several rules for a host, the one that
+// says most of its name counts; of two that are alike, the first. Only with a network, or with an address for HOST, may
 // it be one that isn't public: loopback, private, link-local. Only with http:// may it be without TLS.
 func ParseRules(texts []string) ([]Rule, error) {
 	rules := make([]Rule, 0, len(texts))
@@ -39,6 +42,39 @@ func ParseRules(texts []string) ([]Rule, error) {
 		r, err := parseRule(text)
 		if err != nil {
 			return nil, fmt.Errorf("the rule %q allows no host: %w", text, err)
+		}
+		rules = append(rules, r)
+	}
+	return rules, nil
+}
+
+// sorted puts the rules first that are for fewer hosts.
+func sorted(rules []Rule) []Rule {
+	hosts := func(r Rule) int {
+		if !r.many() {
+			return -maxName
+		}
+		return -strings.Count(r.host, ".")
+	}
+	rules = slices.Clone(rules)
+	slices.SortStableFunc(rules, func(a, b Rule) int { return cmp.Compare(hosts(a), hosts(b)) })
+	return rules
+}
+
+// Named are rules that allow the hosts of addresses, which an administrator has named for some other reason. Of those
+// without a public address they allow this machine, if that is what the address says; others take a rule of their own.
+func Named(addresses ...string) ([]Rule, error) {
+	var rules []Rule
+	for _, address := range addresses {
+		u, host, port, err := parseTarget(address)
+		if err != nil {
+			return nil, fmt.Errorf("the address %q: %w", address, err)
+		}
+		r := Rule{plain: u.Scheme == "http", host: host, port: port}
+		if a, err := netip.ParseAddr(host); err == nil && a.IsLoopback() {
+			r.networks = []netip.Prefix{netip.PrefixFrom(a, a.BitLen())}
+		} else if host == "localhost" {
+			r.networks = prefixes("127.0.0.0/8", "::1/128")
 		}
 		rules = append(rules, r)
 	}
@@ -60,6 +96,9 @@ func parseRule(text string) (Rule, error) {
 	where, r.plain = strings.CutPrefix(strings.ToLower(where), "http://")
 	if !r.plain {
 		where = strings.TrimPrefix(where, "https://")
+	}
+	if rest, all := strings.CutPrefix(where, "*"); all && (rest == "" || rest[0] == ':') {
+		return r.forAll(rest)
 	}
 	where, below := strings.CutPrefix(where, "*.")
 	host, port, err := splitHost(where)
@@ -85,6 +124,22 @@ func parseRule(text string) (Rule, error) {
 	return r, nil
 }
 
+// forAll makes it a rule for all hosts, with a port or without.
+func (r Rule) forAll(port string) (Rule, error) {
+	const anyName = "x"
+	if r.plain {
+		return r, errors.New("all hosts without TLS are too much")
+	}
+	_, n, err := splitHost(anyName + port)
+	if r.port = n; n == 0 {
+		r.port = defaultPort(r.plain)
+	}
+	return r, err
+}
+
+// many tells whether a rule is for more than one host.
+func (r Rule) many() bool { return r.host == "" || r.host[0] == '.' }
+
 func defaultPort(plain bool) uint16 {
 	if plain {
 		return plainPort
@@ -97,7 +152,10 @@ func (r Rule) matches(plain bool, host string, port uint16) bool {
 	if r.plain != plain || r.port != port {
 		return false
 	}
-	if strings.HasPrefix(r.host, ".") {
+	if r.host == "" {
+		return true
+	}
+	if r.many() {
 		return strings.HasSuffix(host, r.host) && len(host) > len(r.host)
 	}
 	return host == r.host

@@ -332,13 +332,82 @@ func TestLimits(t *testing.T) {
 func TestParseRules(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{
-		"", "*", "*.com", "*.10.0.0.1", "a/b", "a b", "a:0", "a:x", "a=", "a=10", "a=10.0.0.0/33", "ftp://a", "a.", "127.1", "u@a", "ä.example", "[::1", "a=10.0.0.0/8,",
+		"", "**", "*x", "*:x", "http://*", "*.com", "*.10.0.0.1", "a/b", "a b", "a:0", "a:x", "a=", "a=10", "a=10.0.0.0/33", "ftp://a", "a.", "127.1", "u@a", "ä.example", "[::1", "a=10.0.0.0/8,",
 	} {
 		if r, err := outbound.ParseRules([]string{bad}); err == nil {
 			t.Errorf("%q: %+v", bad, r)
 		}
 	}
 	if _, err := outbound.ParseRules(outbound.Default()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of rules for the same host the closest counts, and one for all allows no more than the Internet.
+func TestRulesForAll(t *testing.T) {
+	t.Parallel()
+	secure, hits := victim(t, httptest.NewTLSServer)
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	_, port, _ := net.SplitHostPort(secure.Listener.Addr().String())
+	n := &names{answers: map[string][]string{"example.com": {"127.0.0.1"}, "a.example.com": {"127.0.0.1"}}}
+	for _, rules := range [][]string{{"*:" + port}, {"*:" + port, "example.com:" + port}, {"*.example.com:" + port + "=10.0.0.0/8", "*:" + port}} {
+		c := client(t, n, roots, rules...)
+		for _, host := range []string{"example.com:", "a.example.com:", "127.0.0.1:"} {
+			if err := ask(c, "https://"+host+port); err == nil || hits.Load() != 0 {
+				t.Error(rules, host, "was asked:", err)
+			}
+		}
+	}
+	if _, err := client(t, n, nil, "*").Check("https://other.example.org:8443"); err == nil {
+		t.Error("another port is allowed")
+	}
+	if err := ask(client(t, n, roots, "*:"+port, "example.com:"+port+"=127.0.0.0/8"), "https://example.com:"+port); err != nil {
+		t.Error(err)
+	}
+}
+
+// What an administrator names for something else is allowed, and on this machine only if that is what it says.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	s, hits := victim(t, httptest.NewServer)
+	n := &names{answers: map[string][]string{"localhost": {"127.0.0.1"}, "keys.example.com": {"127.0.0.1"}}}
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	rules, err := outbound.Named(s.URL+"/keys", "http://localhost:"+port+"/x?y", "http://keys.example.com:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := outbound.New(outbound.Options{Rules: rules, Resolver: n})
+	defer c.Close()
+	for _, good := range []string{s.URL + "/other", "http://localhost:" + port} {
+		if err := ask(c, good); err != nil {
+			t.Error(err)
+		}
+	}
+	before := hits.Load()
+	if err := ask(c, "http://keys.example.com:"+port); err == nil || hits.Load() != before {
+		t.Error("a name that leads to this machine was asked")
+	}
+	for _, bad := range []string{"", "keys", "ftp://a", "https://u@a", "https://a#b"} {
+		if _, err := outbound.Named(bad); err == nil {
+			t.Error(bad)
+		}
+	}
+}
+
+// TestRoundTrip has another's client be led about: each step is held to the rules.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	s, hits := victim(t, httptest.NewServer)
+	first := httptest.NewServer(http.RedirectHandler(s.URL+"/?secret=hidden", http.StatusTemporaryRedirect))
+	defer first.Close()
+	h := &http.Client{Transport: client(t, nil, nil, first.URL)}
+	res, err := h.Post(first.URL, "text/plain", strings.NewReader("password"))
+	if err == nil {
+		_ = res.Body.Close()
+		t.Error("it was led to", s.URL)
+	}
+	if refused, ok := errors.AsType[*outbound.Error](err); !ok || !refused.Host() || hits.Load() != 0 {
 		t.Error(err)
 	}
 }

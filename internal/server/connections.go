@@ -18,6 +18,7 @@ import (
 const (
 	outboundTimeout = time.Minute
 	outboundMaxBody = 16 << 20
+	issuersMaxBody  = 1 << 20
 )
 
 // openOutbound makes what asks other hosts in the name of those who call, within limits of time and size if there are some.
@@ -31,6 +32,33 @@ func openOutbound(opt ServeOptions, timeout time.Duration, maxBody int64) (*outb
 		return nil, err
 	}
 	return outbound.New(outbound.Options{Rules: rules, RootCAs: roots, Timeout: timeout, MaxBody: maxBody}), nil
+}
+
+// openIssuers makes what asks issuers for their keys, and the provider with whom people log in. Those whom the settings name
+// may be asked, and whomever else they allow.
+func openIssuers(opt ServeOptions) (*outbound.Client, error) {
+	rules, err := outbound.ParseRules(opt.IssuerHosts)
+	if err != nil {
+		return nil, err
+	}
+	var named []string
+	for _, i := range opt.Issuers {
+		named = append(named, i.JWKSURL)
+	}
+	if opt.Login.Issuer != "" {
+		named = append(named, opt.Login.Issuer)
+	}
+	more, err := outbound.Named(named...)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := rootCAs(opt.OutboundCA)
+	if err != nil {
+		return nil, err
+	}
+	return outbound.New(outbound.Options{
+		Rules: append(rules, more...), RootCAs: roots, Timeout: outboundTimeout, MaxBody: issuersMaxBody,
+	}), nil
 }
 
 // rootCAs are the authorities that are trusted: the system's, and those of a file if one is named.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tarn-data/tarn/internal/auth"
 	"github.com/tarn-data/tarn/internal/connector"
+	"github.com/tarn-data/tarn/internal/control/identity"
 	"github.com/tarn-data/tarn/internal/control/tokens"
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/fault"
@@ -47,6 +48,10 @@ type LoginOptions struct {
 	ClientSecret string
 	Title        string
 	Domains      []string
+	Link         string   // which users that are there its people can become
+	Create       bool     // whether to make users of those who aren't
+	Groups       []string // of such users
+	Entitlements []string // likewise
 }
 
 // stateKeyring opens the keys of a state.
@@ -103,7 +108,7 @@ func (p *platform) openCredentials(ctx context.Context, opt ServeOptions, ws sto
 		MayUse: p.ids.mayUseTokens,
 	})
 	p.state.Watch("tokens", c.personal.Forget)
-	sources, err := withIssuers(c.keys, opt.Issuers)
+	sources, err := withIssuers(c.keys, opt.Issuers, p.issuers)
 	if err != nil {
 		return nil, err
 	}
@@ -128,25 +133,38 @@ func (p *platform) openTokenService(opt ServeOptions, ws store.Workspace, c *cre
 		Verifier: token.NewVerifier(token.VerifierOptions{
 			Keys: c.keys, RoleClaim: subject, RequireExpiry: true, Revoked: c.revoked.Revoked, Now: time.Now,
 		}),
-		Origin: p.origin, AccountID: ws.AccountID, Scopes: []string{"sql", connector.Scope}, Now: time.Now, Log: opt.Log,
+		Transport: p.issuers,
+		Origin:    p.origin, AccountID: ws.AccountID, Scopes: []string{"sql", connector.Scope}, Now: time.Now, Log: opt.Log,
 	}
-	if l := opt.Login; l.Issuer != "" {
-		service.External, err = oauth.NewExternal(oauth.ExternalOptions{
-			Issuer: l.Issuer, ClientID: l.ClientID, ClientSecret: l.ClientSecret, Title: l.Title, Domains: l.Domains, Now: time.Now,
-		})
-		if err != nil {
-			return nil, err
+	if opt.Login.Issuer != "" {
+		if service.External, err = p.openExternal(opt.Login); err != nil {
+			return nil, fmt.Errorf("the login provider: %w", err)
 		}
 	}
 	return oauth.New(service)
 }
 
+// openExternal makes the other provider with whom people may log in.
+func (p *platform) openExternal(l LoginOptions) (*oauth.External, error) {
+	people, err := identity.NewExternal(identity.ExternalOptions{
+		Store: p.state, Directory: p.ids.directory, Users: p.ids.service, Link: identity.Link(l.Link), Create: l.Create,
+		Groups: l.Groups, Entitlements: l.Entitlements,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return oauth.NewExternal(oauth.ExternalOptions{
+		Issuer: l.Issuer, ClientID: l.ClientID, ClientSecret: l.ClientSecret, Title: l.Title, Domains: l.Domains,
+		Transport: p.issuers, Admit: people.Admit, Now: time.Now,
+	})
+}
+
 // withIssuers adds the issuers that are trusted besides Tarn's own keys.
-func withIssuers(keys *token.Keyring, issuers []token.IssuerConfig) (token.Source, error) {
+func withIssuers(keys *token.Keyring, issuers []token.IssuerConfig, transport http.RoundTripper) (token.Source, error) {
 	if len(issuers) == 0 {
 		return keys, nil
 	}
-	others, err := token.NewIssuers(token.IssuersOptions{Issuers: issuers, Now: time.Now})
+	others, err := token.NewIssuers(token.IssuersOptions{Issuers: issuers, Transport: transport, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type platform struct {
 	log    *slog.Logger
 
 	outbound       *outbound.Client
+	issuers        *outbound.Client // to those who vouch for callers
 	appCredentials credential.Backend
 
 	guards  *guards
@@ -76,6 +77,9 @@ func (p *platform) build(ctx context.Context, opt ServeOptions) error {
 	}
 	p.inBackground(ctx, p.vault.Run)
 	if p.outbound, err = openOutbound(opt, outboundTimeout, outboundMaxBody); err != nil {
+		return err
+	}
+	if p.issuers, err = openIssuers(opt); err != nil {
 		return err
 	}
 	if p.appCredentials, err = p.openAppCredentials(ctx, opt.Credentials); err != nil {

@@ -57,7 +57,8 @@ type ServeOptions struct {
 	VaultKeys   []string // where the vault's root keys are
 	Outbound    []string // hosts that may be asked in the name of callers
 	Credentials CredentialOptions
-	OutboundCA  string // file of certificates that these hosts' are signed with, besides the system's
+	IssuerHosts []string // hosts that may be asked for the keys of issuers
+	OutboundCA  string   // file of certificates that these hosts' are signed with, besides the system's
 	Gateway     GatewayOptions
 	Instances   InstanceOptions
 	Connector   ConnectorOptions
@@ -137,7 +138,11 @@ func newAuthenticator(ctx context.Context, opt ServeOptions, p *platform) (auth.
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := withIssuers(keys, opt.Issuers)
+	issuers, err := openIssuers(opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := withIssuers(keys, opt.Issuers, issuers)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,10 +11,15 @@ import (
 )
 
 // AddCode implements oauth.GrantStore.
-func (d *DB) AddCode(ctx context.Context, code oauth.Digest, c oauth.Code) error {
-	return d.inTx(ctx, func(tx pgx.Tx) error {
+func (d *DB) AddCode(ctx context.Context, code oauth.Digest, c oauth.Code) (begun bool, err error) {
+	err = d.inTx(ctx, func(tx pgx.Tx) error {
 		s := c.Session
-		_, err := tx.Exec(ctx, `INSERT INTO oauth_sessions (id, client_id, principal_id, principal, scopes, login_at, expires_at)
+		// Whoever ends the login now waits for the session, and ends it, too.
+		tag, err := tx.Exec(ctx, "SELECT FROM oauth_logins WHERE cookie = $1 AND principal_id = $2 FOR KEY SHARE", c.Login[:], s.PrincipalID)
+		if begun = tag.RowsAffected() > 0; err != nil || !begun {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO oauth_sessions (id, client_id, principal_id, principal, scopes, login_at, expires_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`, s.ID, s.ClientID, s.PrincipalID, s.Principal, s.Scopes, s.LoginAt, s.ExpiresAt)
 		if err != nil {
 			return err
@@ -23,6 +28,7 @@ func (d *DB) AddCode(ctx context.Context, code oauth.Digest, c oauth.Code) error
 			VALUES ($1, $2, $3, $4, $5, $6)`, code[:], s.ID, c.RedirectURI, c.Challenge, c.Nonce, c.ExpiresAt)
 		return err
 	})
+	return begun && err == nil, err
 }
 
 const sessionColumns = "s.id, s.client_id, s.principal_id, s.principal, s.scopes, s.login_at, s.expires_at"

@@ -11,15 +11,15 @@ import (
 )
 
 // AddLogin implements oauth.LoginStore.
-func (d *DB) AddLogin(ctx context.Context, cookie oauth.Digest, l oauth.Login, lifetime time.Duration) error {
+func (d *DB) AddLogin(ctx context.Context, l oauth.Login, lifetime time.Duration) error {
 	_, err := d.pool.Exec(ctx, "INSERT INTO oauth_logins (cookie, principal_id, principal, at, expires_at) VALUES ($1, $2, $3, $4, now() + $5::interval)",
-		cookie[:], l.PrincipalID, l.Principal, l.At, lifetime)
+		l.Cookie[:], l.PrincipalID, l.Principal, l.At, lifetime)
 	return err
 }
 
 // Login implements oauth.LoginStore.
 func (d *DB) Login(ctx context.Context, cookie oauth.Digest) (*oauth.Login, error) {
-	var l oauth.Login
+	l := oauth.Login{Cookie: cookie}
 	err := d.pool.QueryRow(ctx, "SELECT principal_id, principal, at FROM oauth_logins WHERE cookie = $1 AND expires_at > now()", cookie[:]).
 		Scan(&l.PrincipalID, &l.Principal, &l.At)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -31,6 +31,16 @@ func (d *DB) Login(ctx context.Context, cookie oauth.Digest) (*oauth.Login, erro
 // DeleteLogin implements oauth.LoginStore.
 func (d *DB) DeleteLogin(ctx context.Context, cookie oauth.Digest) error {
 	_, err := d.pool.Exec(ctx, "DELETE FROM oauth_logins WHERE cookie = $1", cookie[:])
+	return err
+}
+
+// endLogins ends all that follows from a principal's logins: those in browsers, and the sessions of clients with their
+// codes and tokens.
+func endLogins(ctx context.Context, tx pgx.Tx, principalID int64) error {
+	if _, err := tx.Exec(ctx, "DELETE FROM oauth_logins WHERE principal_id = $1", principalID); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE oauth_sessions SET ended_at = now() WHERE principal_id = $1 AND ended_at IS NULL", principalID)
 	return err
 }
 

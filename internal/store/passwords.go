@@ -23,8 +23,19 @@ func (d *DB) PasswordHash(ctx context.Context, userName string) (string, error) 
 
 // SetPasswordHash implements identity.PasswordStore.
 func (d *DB) SetPasswordHash(ctx context.Context, principalID int64, hash string) error {
-	_, err := d.pool.Exec(ctx, `INSERT INTO passwords (principal_id, hash) VALUES ($1, $2)
-		ON CONFLICT (principal_id) DO UPDATE SET hash = excluded.hash, changed_at = now()`, principalID, hash)
+	return d.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO passwords (principal_id, hash) VALUES ($1, $2)
+			ON CONFLICT (principal_id) DO UPDATE SET hash = excluded.hash, changed_at = now()`, principalID, hash)
+		if err != nil {
+			return err
+		}
+		return endLogins(ctx, tx, principalID)
+	})
+}
+
+// RenewPasswordHash implements identity.PasswordStore.
+func (d *DB) RenewPasswordHash(ctx context.Context, principalID int64, before, hash string) error {
+	_, err := d.pool.Exec(ctx, "UPDATE passwords SET hash = $3 WHERE principal_id = $1 AND hash = $2", principalID, before, hash)
 	return err
 }
 

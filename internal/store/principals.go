@@ -148,18 +148,9 @@ func (d *DB) Refs(ctx context.Context, ids []int64) (map[int64]identity.Ref, err
 func (d *DB) CreatePrincipal(ctx context.Context, p *identity.Principal, confirm func(*identity.Principal) error) (*identity.Principal, error) {
 	var made *identity.Principal
 	err := d.changePrincipals(ctx, func(tx pgx.Tx) error {
-		var id int64
-		err := tx.QueryRow(ctx, `INSERT INTO principals
-			(kind, name, display_name, given_name, family_name, external_id, active, emails, entitlements, roles)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
-			p.Kind, p.Name, p.DisplayName, p.GivenName, p.FamilyName, p.ExternalID, p.Active, emails(p), list(p.Entitlements), list(p.Roles)).Scan(&id)
+		id, err := insertPrincipal(ctx, tx, p)
 		if err != nil {
 			return err
-		}
-		if p.Kind != identity.Group {
-			if _, err := tx.Exec(ctx, "INSERT INTO members VALUES ($1, $2)", usersID, id); err != nil {
-				return err
-			}
 		}
 		if err := setMembers(ctx, tx, id, nil, p.Members); err != nil {
 			return err
@@ -172,6 +163,20 @@ func (d *DB) CreatePrincipal(ctx context.Context, p *identity.Principal, confirm
 	return made, err
 }
 
+// insertPrincipal adds one who, unless it is a group, is a user as everybody.
+func insertPrincipal(ctx context.Context, tx pgx.Tx, p *identity.Principal) (int64, error) {
+	var id int64
+	err := tx.QueryRow(ctx, `INSERT INTO principals
+		(kind, name, display_name, given_name, family_name, external_id, active, emails, entitlements, roles)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+		p.Kind, p.Name, p.DisplayName, p.GivenName, p.FamilyName, p.ExternalID, p.Active, emails(p), list(p.Entitlements), list(p.Roles)).Scan(&id)
+	if err != nil || p.Kind == identity.Group {
+		return id, err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO members VALUES ($1, $2)", usersID, id)
+	return id, err
+}
+
 // ChangePrincipal implements identity.Store.
 func (d *DB) ChangePrincipal(ctx context.Context, kind auth.Kind, id, actor int64, change, confirm func(*identity.Principal) error) (*identity.Principal, error) {
 	var changed *identity.Principal
@@ -180,9 +185,14 @@ func (d *DB) ChangePrincipal(ctx context.Context, kind auth.Kind, id, actor int6
 		if err != nil {
 			return err
 		}
-		before := slices.Clone(p.Members)
+		before, wasActive := slices.Clone(p.Members), p.Active
 		if err := change(p); err != nil {
 			return err
+		}
+		if wasActive && !p.Active {
+			if err := endLogins(ctx, tx, id); err != nil {
+				return err
+			}
 		}
 		_, err = tx.Exec(ctx, `UPDATE principals SET name = $2, display_name = $3, given_name = $4, family_name = $5, external_id = $6,
 			active = $7, emails = $8, entitlements = $9, roles = $10, version = version + 1, updated_at = now() WHERE id = $1`,
@@ -209,6 +219,9 @@ func (d *DB) DeletePrincipal(ctx context.Context, kind auth.Kind, id, actor int6
 	return d.changePrincipals(ctx, func(tx pgx.Tx) error {
 		p, err := principal(ctx, tx, kind, id)
 		if err != nil {
+			return err
+		}
+		if err := endLogins(ctx, tx, id); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM principals WHERE id = $1", id); err != nil {

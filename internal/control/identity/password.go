@@ -34,7 +34,10 @@ type Attempts struct {
 type PasswordStore interface {
 	// PasswordHash returns the hash of a user's password; empty if there is none.
 	PasswordHash(ctx context.Context, userName string) (string, error)
+	// SetPasswordHash sets a new password, and ends all that follows from logins before: in browsers, and of clients.
 	SetPasswordHash(ctx context.Context, principalID int64, hash string) error
+	// RenewPasswordHash keeps another hash of the same password, unless it was changed meanwhile.
+	RenewPasswordHash(ctx context.Context, principalID int64, before, hash string) error
 	// BeginAttempt counts an attempt as a failure until it is known not to be. It returns how long to wait instead if
 	// the last ones failed, and 0 if the attempt may be made.
 	BeginAttempt(ctx context.Context, key []byte, limit Attempts) (wait time.Duration, err error)
@@ -132,7 +135,7 @@ func (p *Passwords) strengthen(ctx context.Context, id int64, known, password st
 	if h, err := parseHash(known); err != nil || !h.weaker(p.cost) {
 		return err
 	}
-	return p.store.SetPasswordHash(ctx, id, hashPassword(password, p.cost))
+	return p.store.RenewPasswordHash(ctx, id, known, hashPassword(password, p.cost))
 }
 
 // Set gives a user a password.
