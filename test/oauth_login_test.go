@@ -9,17 +9,33 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lestrrat-go/jwx/v3/jwk"
+	"github.com/lestrrat-go/jwx/v3/jws"
 	"golang.org/x/oauth2"
 )
 
 // TestExternalLogin has people of one server log in to others by it.
 func TestExternalLogin(t *testing.T) {
 	t.Parallel()
-	provider := serveTokens(t, "--rate-limit", "0")
+	provider := serveTokens(t, "--rate-limit", "0", "--signing-algorithm", "RS256")
+	var metadata struct {
+		Algorithms []string `json:"id_token_signing_alg_values_supported"`
+	}
+	decode(t, ask(t, "GET", provider.url+"/oidc/.well-known/openid-configuration", ""), http.StatusOK, &metadata)
+	keys, err := jwk.Parse([]byte(ask(t, "GET", provider.url+"/oidc/jwks.json", "").body))
+	if err != nil || !slices.Equal(metadata.Algorithms, []string{"RS256"}) || keys.Len() == 0 {
+		t.Fatal(metadata, keys, err)
+	}
+	if head, err := jws.Parse([]byte(provider.admin)); err != nil || len(head.Signatures()) != 1 {
+		t.Error(err)
+	} else if alg, ok := head.Signatures()[0].ProtectedHeaders().Algorithm(); !ok || alg.String() != "RS256" {
+		t.Error("tokens are signed with", alg)
+	}
 	var config struct {
 		AccountID string `json:"account_id"`
 	}

@@ -32,6 +32,7 @@ type serveCommand struct {
 	AdminUser   string   `default:"admin" env:"TARN_ADMIN_USER" help:"Name of the first administrator, who is made when there is nobody yet."`
 	Roles       string   `name:"roles-postgres" env:"TARN_ROLES_POSTGRES" help:"Connection string of a role that may create roles: it makes the role that a new user or service principal has in the Data API. The embedded PostgreSQL's owner does if nobody else is named."`
 	Sample      bool     `help:"Make the sample schema, its user, and a token for them."`
+	Signing     string   `name:"signing-algorithm" default:"ES256" enum:"ES256,RS256" env:"TARN_SIGNING_ALGORITHM" help:"What tokens are signed with: ES256, or RS256 for clients that know no other."`
 	Issuer      []string `env:"TARN_ISSUERS" placeholder:"ISSUER=JWKS-URL" help:"Trust tokens of an issuer, whose keys are at an address. ISSUER=JWKS-URL#AUDIENCE trusts only those that are for the audience. Only these addresses are asked."`
 
 	IssuerHost []string `default:"*" env:"TARN_ISSUER_HOSTS" placeholder:"HOST" help:"Hosts that may be asked for the keys of issuers which federation policies trust, and for what a login provider refers to: as for --outbound, or * for all on the Internet. Those of --issuer and --login-issuer may be in any case."`
@@ -82,7 +83,7 @@ func (c *serveCommand) Run(e *env) error {
 		PostgresURL: c.Postgres, Replicas: server.LakebaseReplicas{URLs: strings.Fields(c.Replicas), MaxLag: c.ReplicaMaxLag},
 		StateURL: c.State, AdminUser: c.AdminUser, RolesURL: c.Roles, BinDir: c.PostgresBin, Sample: c.Sample, Issuers: issuers,
 		VaultKeys: c.VaultKey, AuditRetention: c.AuditRetention, AuditDataAPI: server.DataAPIAudit(c.AuditDataAPI), Gateway: gates, Instances: instances, Connector: c.connectorFlags.options(),
-		URL: c.loginFlags.URL, Login: login,
+		SigningAlgorithm: c.Signing, URL: c.loginFlags.URL, Login: login,
 		Out: e.stdout, Log: e.logger(level),
 		Outbound: c.Outbound, IssuerHosts: c.IssuerHost, OutboundCA: c.OutboundCA, Credentials: c.credentials(),
 	})

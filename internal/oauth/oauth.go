@@ -31,6 +31,7 @@ type Secrets interface {
 type Keys interface {
 	Mint(c token.Claims) (string, error)
 	JWKS() []byte
+	Algorithm() string
 }
 
 // Options say what the service stands on.

@@ -93,7 +93,7 @@ func (s *Service) metadata(w http.ResponseWriter, r *http.Request, _ *endpoint.C
 		"revocation_endpoint_auth_methods_supported":     append(secretMethods, "none"),
 		"code_challenge_methods_supported":               []string{"S256"},
 		"subject_types_supported":                        []string{"public"},
-		"id_token_signing_alg_values_supported":          []string{"ES256"},
+		"id_token_signing_alg_values_supported":          []string{s.opt.Keys.Algorithm()},
 		"claims_supported":                               []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name", "preferred_username", "email", "email_verified"},
 		"authorization_response_iss_parameter_supported": true,
 		"request_parameter_supported":                    false,

@@ -57,7 +57,7 @@ type LoginOptions struct {
 // stateKeyring opens the keys of a state.
 func stateKeyring(ctx context.Context, opt ServeOptions, p *platform, ws store.Workspace, now func() time.Time) (*token.Keyring, error) {
 	return token.OpenKeyring(ctx, token.KeyringOptions{
-		Store: p.state.SigningKeys(p.vault), Issuer: ownIssuer, Issues: issues(opt.URL), Audience: strconv.FormatInt(ws.ID, 10),
+		Store: p.state.SigningKeys(p.vault), Issuer: ownIssuer, Issues: issues(opt.URL), Algorithm: opt.SigningAlgorithm, Audience: strconv.FormatInt(ws.ID, 10),
 		Schedule: keySchedule(), Now: now,
 	})
 }
@@ -209,7 +209,7 @@ type SignOptions struct {
 // Sign makes a token with the keys of a state, or without one with those in the data directory.
 func Sign(ctx context.Context, opt SignOptions) (string, error) {
 	if opt.StateURL == "" {
-		keys, err := fileKeyring(ctx, opt.DataDir, opt.Now)
+		keys, err := fileKeyring(ctx, opt.ServeOptions, opt.Now)
 		if err != nil {
 			return "", err
 		}
@@ -235,6 +235,8 @@ func Sign(ctx context.Context, opt SignOptions) (string, error) {
 	return keys.Mint(opt.Claims)
 }
 
-func fileKeyring(ctx context.Context, dataDir string, now func() time.Time) (*token.Keyring, error) {
-	return token.OpenKeyring(ctx, token.KeyringOptions{Store: token.KeyFiles(KeyDir(dataDir)), Issuer: ownIssuer, Now: now})
+func fileKeyring(ctx context.Context, opt ServeOptions, now func() time.Time) (*token.Keyring, error) {
+	return token.OpenKeyring(ctx, token.KeyringOptions{
+		Store: token.KeyFiles(KeyDir(opt.DataDir)), Issuer: ownIssuer, Algorithm: opt.SigningAlgorithm, Now: now,
+	})
 }

@@ -52,16 +52,18 @@ type ServeOptions struct {
 	RolesURL    string // of who makes the roles of principals; empty for the embedded PostgreSQL's owner, or nobody
 	BinDir      string // of PostgreSQL's server programs; empty to look for them
 	Sample      bool
-	Issuers     []token.IssuerConfig
-	Login       LoginOptions
-	VaultKeys   []string // where the vault's root keys are
-	Outbound    []string // hosts that may be asked in the name of callers
-	Credentials CredentialOptions
-	IssuerHosts []string // hosts that may be asked for the keys of issuers
-	OutboundCA  string   // file of certificates that these hosts' are signed with, besides the system's
-	Gateway     GatewayOptions
-	Instances   InstanceOptions
-	Connector   ConnectorOptions
+	// SigningAlgorithm is what tokens are signed with; empty for that of the newest key.
+	SigningAlgorithm string
+	Issuers          []token.IssuerConfig
+	Login            LoginOptions
+	VaultKeys        []string // where the vault's root keys are
+	Outbound         []string // hosts that may be asked in the name of callers
+	Credentials      CredentialOptions
+	IssuerHosts      []string // hosts that may be asked for the keys of issuers
+	OutboundCA       string   // file of certificates that these hosts' are signed with, besides the system's
+	Gateway          GatewayOptions
+	Instances        InstanceOptions
+	Connector        ConnectorOptions
 
 	AuditRetention time.Duration // how long the audit log is kept; 0 for ever
 	AuditDataAPI   DataAPIAudit
@@ -134,7 +136,7 @@ func newAuthenticator(ctx context.Context, opt ServeOptions, p *platform) (auth.
 	if p != nil {
 		return p.creds.auth, p.creds.keys, nil
 	}
-	keys, err := fileKeyring(ctx, opt.DataDir, time.Now)
+	keys, err := fileKeyring(ctx, opt, time.Now)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,12 +22,15 @@ const (
 
 // KeyringOptions say where the keys are, and in whose name they sign.
 type KeyringOptions struct {
-	Store    KeyStore
-	Issuer   string                // of the tokens
-	Issues   func(iss string) bool // tells further names of the issuer; nil for none
-	Audience string                // that tokens are for; empty for any
-	Schedule Schedule              // zero to change no keys
-	Now      func() time.Time
+	Store  KeyStore
+	Issuer string                // of the tokens
+	Issues func(iss string) bool // tells further names of the issuer; nil for none
+	// Algorithm is what it signs with: ES256 or RS256. Processes that say different ones each have keys of their own, and
+	// verify what the others sign. Without one, it signs with whichever key is the newest.
+	Algorithm string
+	Audience  string   // that tokens are for; empty for any
+	Schedule  Schedule // zero to change no keys
+	Now       func() time.Time
 }
 
 // Keyring holds Tarn's own signing keys. Several processes may share its store: a key that one of them adds, the others
@@ -51,14 +55,31 @@ func OpenKeyring(ctx context.Context, opt KeyringOptions) (*Keyring, error) {
 	k := &Keyring{opt: opt}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	keys, err := k.load(ctx)
-	if err != nil {
-		return nil, err
+	const tries = 5 // others may add keys at the same time
+	for range tries {
+		keys, err := k.load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(k.own(keys)) > 0 {
+			return k, k.hold(keys)
+		}
+		if err := k.add(ctx, keys, opt.Now()); err != nil {
+			return nil, err
+		}
 	}
-	if len(keys) > 0 {
-		return k, k.hold(keys)
+	return nil, errors.New("no key could be added")
+}
+
+// Algorithm is what the keyring signs with.
+func (k *Keyring) Algorithm() string { return k.signer(k.held.Load().signing, k.opt.Now()).public.alg }
+
+// own are the keys with which this keyring signs.
+func (k *Keyring) own(keys []signingKey) []signingKey {
+	if k.opt.Algorithm == "" {
+		return keys
 	}
-	return k, k.add(ctx, nil, opt.Now())
+	return slices.DeleteFunc(slices.Clone(keys), func(s signingKey) bool { return s.public.alg != k.opt.Algorithm })
 }
 
 func (k *Keyring) load(ctx context.Context) ([]signingKey, error) {
@@ -85,7 +106,7 @@ func (k *Keyring) add(ctx context.Context, keys []signingKey, signsFrom time.Tim
 	if len(keys) > 0 {
 		next = keys[len(keys)-1].stored.Number + 1
 	}
-	added, err := newSigningKey(next, signsFrom)
+	added, err := newSigningKey(next, cmp.Or(k.opt.Algorithm, ES256), signsFrom)
 	if err != nil {
 		return err
 	}
@@ -116,7 +137,7 @@ func (k *Keyring) Retire(ctx context.Context, id string) error {
 		if s.public.id != id {
 			continue
 		}
-		if id == signer(keys, k.opt.Now()).public.id {
+		if id == k.signer(keys, k.opt.Now()).public.id {
 			return fmt.Errorf("key %s is the one that signs", id)
 		}
 		if err := k.opt.Store.RemoveSigningKey(ctx, s.stored); err != nil {
@@ -141,8 +162,11 @@ func (k *Keyring) Reload(ctx context.Context) error {
 	return k.hold(keys)
 }
 
-// signer is the newest key that signs already.
-func signer(keys []signingKey, now time.Time) signingKey {
+// signer is the newest of the keyring's own keys that signs already.
+func (k *Keyring) signer(keys []signingKey, now time.Time) signingKey {
+	if own := k.own(keys); len(own) > 0 {
+		keys = own
+	}
 	for _, s := range slices.Backward(keys) {
 		if !s.stored.SignsFrom.After(now) {
 			return s

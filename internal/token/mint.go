@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jws"
 )
 
@@ -39,7 +38,11 @@ func (k *Keyring) Mint(c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key, headers := signer(k.held.Load().signing, now), jws.NewHeaders()
+	key, headers := k.signer(k.held.Load().signing, now), jws.NewHeaders()
+	alg, ok := algorithm(key.public.alg)
+	if !ok {
+		return "", fmt.Errorf("key %s is for no algorithm", key.public.id)
+	}
 	typ := accessType
 	if c.IDToken {
 		typ = "JWT"
@@ -48,7 +51,7 @@ func (k *Keyring) Mint(c Claims) (string, error) {
 		return "", err
 	}
 	// The key's id goes into the header by itself.
-	signed, err := jws.Sign(payload, jws.WithKey(jwa.ES256(), key.private, jws.WithProtectedHeaders(headers)))
+	signed, err := jws.Sign(payload, jws.WithKey(alg, key.private, jws.WithProtectedHeaders(headers)))
 	return string(signed), err
 }
 

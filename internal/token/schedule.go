@@ -42,14 +42,33 @@ func (k *Keyring) Maintain(ctx context.Context) error {
 		return err
 	}
 	s, now := k.opt.Schedule, k.opt.Now()
-	for len(keys) > 1 && s.MaxLifetime > 0 && keys[1].stored.SignsFrom.Add(s.MaxLifetime+skew*time.Second).Before(now) {
-		if err := k.opt.Store.RemoveSigningKey(ctx, keys[0].stored); err != nil {
+	var kept []signingKey
+	for i, key := range keys {
+		if !k.over(key, keys[i+1:], now) {
+			kept = append(kept, key)
+		} else if err := k.opt.Store.RemoveSigningKey(ctx, key.stored); err != nil {
 			return err
 		}
-		keys = keys[1:]
 	}
-	if n := len(keys); n == 0 || s.Every > 0 && keys[n-1].stored.SignsFrom.Add(s.Every-s.Publish).Before(now) {
-		return k.add(ctx, keys, now.Add(s.Publish))
+	own := k.own(kept)
+	if n := len(own); n == 0 || s.Every > 0 && own[n-1].stored.SignsFrom.Add(s.Every-s.Publish).Before(now) {
+		return k.add(ctx, kept, now.Add(s.Publish))
 	}
-	return k.hold(keys)
+	return k.hold(kept)
+}
+
+// over tells whether nothing that a key signed can still be good, from the keys that were made after it. The last one of
+// its algorithm signs until it would have been replaced: then no process signs with that algorithm any more.
+func (k *Keyring) over(key signingKey, later []signingKey, now time.Time) bool {
+	s := k.opt.Schedule
+	if s.MaxLifetime == 0 {
+		return false
+	}
+	kept := s.MaxLifetime + skew*time.Second
+	for _, next := range later {
+		if next.public.alg == key.public.alg {
+			return next.stored.SignsFrom.Add(kept).Before(now)
+		}
+	}
+	return len(k.own([]signingKey{key})) == 0 && s.Every > 0 && key.stored.SignsFrom.Add(s.Every+kept).Before(now)
 }

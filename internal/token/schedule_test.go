@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,5 +81,73 @@ func TestTypesAreNotMixedUp(t *testing.T) {
 	v := subjectVerifier(t, c, ring, "")
 	if _, err := v.Verify(mint(t, ring, token.Claims{IDToken: true, Audience: []string{"client"}}), true); err == nil {
 		t.Error("an ID token is an access token")
+	}
+}
+
+// TestAlgorithms has processes that sign in different ways share their keys, until one way isn't used any more.
+func TestAlgorithms(t *testing.T) {
+	c := newClock()
+	const day = 24 * time.Hour
+	store := &timedStore{KeyFiles: token.KeyFiles(t.TempDir()), from: map[int]time.Time{}}
+	open := func(algorithm string) *token.Keyring {
+		k, err := token.OpenKeyring(t.Context(), token.KeyringOptions{
+			Store: store, Issuer: "https://tarn.test", Algorithm: algorithm, Now: c.now,
+			Schedule: token.Schedule{Every: 10 * day, Publish: day, MaxLifetime: 3 * day},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	first := open("")
+	elliptic, rsa := open(token.ES256), open(token.RS256)
+	if first.Algorithm() != token.ES256 || elliptic.Algorithm() != token.ES256 || rsa.Algorithm() != token.RS256 {
+		t.Fatal(first.Algorithm(), elliptic.Algorithm(), rsa.Algorithm())
+	}
+	if again := open(""); again.Algorithm() != token.RS256 || len(again.KeyIDs()) != 2 {
+		t.Error("the newest one signs, and none was added:", again.Algorithm(), again.KeyIDs())
+	}
+	if _, err := token.OpenKeyring(t.Context(), token.KeyringOptions{Store: store, Algorithm: "HS256", Now: c.now}); err == nil {
+		t.Error("it signs with HS256")
+	}
+	verifiers := map[*token.Keyring]*token.Verifier{elliptic: subjectVerifier(t, c, elliptic, ""), rsa: subjectVerifier(t, c, rsa, "")}
+	signers := map[string]bool{}
+	step := func(rings ...*token.Keyring) {
+		for _, k := range rings {
+			if err := k.Maintain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range rings {
+			bearer := mint(t, k, token.Claims{Lifetime: 3 * day})
+			signers[kid(t, bearer)] = true
+			for _, other := range rings {
+				if _, err := verifiers[other].Verify(bearer, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		c.advance(6 * time.Hour)
+	}
+	for range 21 * 4 {
+		step(elliptic, rsa)
+	}
+	if n := len(elliptic.KeyIDs()); len(signers) != 6 || n < 2 || n > 4 || elliptic.Algorithm() == rsa.Algorithm() {
+		t.Errorf("%d keys signed, %d are there", len(signers), n)
+	}
+	before := c.now()
+	for len(rsa.KeyIDs()) > 2 || c.now().Sub(before) < 9*day { // the last of ES256 is kept for what it may have signed
+		step(rsa)
+		if c.now().Sub(before) > 30*day {
+			t.Fatal("keys that nobody uses are kept:", rsa.KeyIDs())
+		}
+	}
+	for range 15 * 4 {
+		step(rsa)
+	}
+	for _, id := range elliptic.KeyIDs() { // as they were
+		if own := slices.Contains(rsa.KeyIDs(), id); own {
+			t.Error("a key is still there:", id)
+		}
 	}
 }

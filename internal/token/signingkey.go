@@ -7,6 +7,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,11 +16,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
-const signingAlgorithm = "ES256"
+// The algorithms that keyrings sign with.
+const (
+	ES256 = "ES256"
+	RS256 = "RS256" // for clients that know no other; its keys and signatures are large, and signing is slow
+)
+
+const rsaBits = 2048
 
 // StoredKey is a signing key as it is kept. Keys are numbered; the one with the greatest number signs, as soon as it may.
 type StoredKey struct {
@@ -46,9 +52,20 @@ type signingKey struct {
 	public  *key
 }
 
+// newPrivateKey makes a private key to sign with by an algorithm.
+func newPrivateKey(algorithm string) (crypto.Signer, error) {
+	switch algorithm {
+	case ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case RS256:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	}
+	return nil, fmt.Errorf("nothing is signed with %s", algorithm)
+}
+
 // newSigningKey makes a key. Its id is its thumbprint (RFC 7638).
-func newSigningKey(number int, signsFrom time.Time) (signingKey, error) {
-	raw, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func newSigningKey(number int, name string, signsFrom time.Time) (signingKey, error) {
+	raw, err := newPrivateKey(name)
 	if err != nil {
 		return signingKey{}, err
 	}
@@ -62,7 +79,7 @@ func newSigningKey(number int, signsFrom time.Time) (signingKey, error) {
 	}
 	err = errors.Join(
 		private.Set(jwk.KeyIDKey, base64.RawURLEncoding.EncodeToString(print)),
-		private.Set(jwk.AlgorithmKey, jwa.ES256()),
+		private.Set(jwk.AlgorithmKey, name),
 		private.Set(jwk.KeyUsageKey, jwk.ForSignature),
 	)
 	if err != nil {
@@ -84,8 +101,9 @@ func parseSigningKey(stored StoredKey) (signingKey, error) {
 	if err != nil {
 		return signingKey{}, errNotJWK
 	}
-	if _, ok := private.(jwk.ECDSAPrivateKey); !ok || public == nil || public.alg != signingAlgorithm || public.id == "" {
-		return signingKey{}, fmt.Errorf("not a private %s key with an id", signingAlgorithm)
+	whole, err := jwk.IsPrivateKey(private)
+	if err != nil || !whole || public == nil || public.alg != ES256 && public.alg != RS256 || public.id == "" {
+		return signingKey{}, fmt.Errorf("not a private %s or %s key with an id", ES256, RS256)
 	}
 	stored.ID = public.id
 	return signingKey{stored: stored, private: private, public: public}, nil
