@@ -33,7 +33,7 @@ func openIdentities(ctx context.Context, opt ServeOptions, state *store.DB, ws s
 	}
 	ids.secrets = identity.NewSecrets(state, ids.directory)
 	ids.service = &identity.Service{
-		Store: state, AccountID: ws.AccountID, Passwords: ids.passwords, Secrets: ids.secrets,
+		Store: state, Directory: ids.directory, AccountID: ws.AccountID, Passwords: ids.passwords, Secrets: ids.secrets,
 	}
 	ids.rights = &permissions.Service{Store: state, Sources: map[string]permissions.Source{}}
 	if opt.RolesURL != "" {

@@ -11,17 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/control/identity"
 )
 
 const (
 	directorySize = 20_000
-	// directoryLife is how long an account is believed. Changes are heard of at once; this is for those that aren't.
-	directoryLife = 15 * time.Second
-	// deafLife is how long it is believed while changes can't be heard of.
+	// directoryLife is how long an account is believed while changes are heard of.
+	directoryLife = 5 * time.Minute
+	// deafLife is how long it is believed while they aren't.
 	deafLife = time.Second
 )
 
-// Directory answers who there is, from memory where it can. It implements auth.Directory and is safe for concurrent use.
+// Directory answers who there is, from memory where it can. It implements auth.Directory and identity.Directory, and is
+// safe for concurrent use.
 type Directory struct {
 	db  *DB
 	now func() time.Time
@@ -33,8 +35,9 @@ type Directory struct {
 
 // entry is an account, or that there is none.
 type entry struct {
-	account *auth.Account
-	at      time.Time
+	account   *auth.Account
+	principal *identity.Principal // as of the same moment or later; nil until somebody asks
+	at        time.Time
 }
 
 // Directory returns a directory that is kept up to date.
@@ -63,8 +66,26 @@ func (dir *Directory) Account(ctx context.Context, name string) (*auth.Account, 
 	if err != nil {
 		return nil, err
 	}
-	dir.keep(key, entry{account, at}, epoch)
+	dir.keep(key, entry{account: account, at: at}, epoch)
 	return account, nil
+}
+
+// Principal implements identity.Directory. Whatever changes a principal has its account be forgotten: as long as that is
+// the one that is known, so is the principal.
+func (dir *Directory) Principal(ctx context.Context, a *auth.Account) (*identity.Principal, error) {
+	key := strings.ToLower(a.Name)
+	dir.mu.RLock()
+	e, epoch := dir.known[key], dir.epoch
+	dir.mu.RUnlock()
+	if e.account == a && e.principal != nil {
+		return e.principal, nil
+	}
+	p, err := dir.db.Principal(ctx, a.Kind, a.ID)
+	if err == nil && e.account == a {
+		e.principal = p
+		dir.keep(key, e, epoch)
+	}
+	return p, err
 }
 
 // keep keeps what was found out, unless it may have changed meanwhile.
@@ -74,7 +95,7 @@ func (dir *Directory) keep(key string, e entry, epoch uint64) {
 	if dir.epoch != epoch {
 		return
 	}
-	if len(dir.known) >= directorySize {
+	if _, known := dir.known[key]; !known && len(dir.known) >= directorySize {
 		for other := range dir.known { // any one will do: the order of a map is none
 			delete(dir.known, other)
 			break

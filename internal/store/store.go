@@ -34,7 +34,7 @@ type Options struct {
 type DB struct {
 	pool    *pgxpool.Pool
 	opt     Options
-	changes Changes
+	changes *Changes
 }
 
 // Open opens the state and brings its schema up to date. Several processes may do so at once.
@@ -66,7 +66,7 @@ func Connect(ctx context.Context, opt Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{pool: pool, opt: opt}, nil
+	return &DB{pool: pool, opt: opt, changes: newChanges()}, nil
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {

@@ -41,6 +41,12 @@ type Store interface {
 	DeletePrincipal(ctx context.Context, kind auth.Kind, id, actor int64, confirm func(*Principal) error) error
 }
 
+// Directory knows who calls, from memory where it can.
+type Directory interface {
+	// Principal returns the principal of an account by which a call was authenticated. It must not be changed.
+	Principal(ctx context.Context, a *auth.Account) (*Principal, error)
+}
+
 // Roles makes the roles of PostgreSQL that principals act as in the Data API.
 type Roles interface {
 	// Make makes a principal's role, unless it is there.
@@ -52,6 +58,7 @@ type Roles interface {
 // Service is the SCIM API. It is safe for concurrent use.
 type Service struct {
 	Store     Store
+	Directory Directory
 	Roles     Roles // nil for none
 	AccountID string
 	Passwords *Passwords
@@ -179,7 +186,7 @@ func (s *Service) get(kind auth.Kind) func(context.Context, itemInput) (endpoint
 // me is who calls.
 func (s *Service) me(ctx context.Context, in itemInput) (endpoint.Response, error) {
 	caller := endpoint.Caller(ctx)
-	p, err := s.Store.Principal(ctx, caller.Kind, caller.ID)
+	p, err := s.Directory.Principal(ctx, caller)
 	if err != nil {
 		return endpoint.Response{}, scimFault(err, caller.Kind, strconv.FormatInt(caller.ID, 10))
 	}

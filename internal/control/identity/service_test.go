@@ -86,7 +86,7 @@ func newSite(t *testing.T) *site {
 	}
 	s := &site{t: t, state: state, db: db, roles: &recordedRoles{}, as: "root"}
 	service := &identity.Service{
-		Store: state, Roles: s.roles, AccountID: accountID, Passwords: passwords, Secrets: identity.NewSecrets(state, directory),
+		Store: state, Directory: directory, Roles: s.roles, AccountID: accountID, Passwords: passwords, Secrets: identity.NewSecrets(state, directory),
 	}
 	g, err := gateway.New(gateway.Options{
 		Routes: service.Routes(), Auth: byName{directory}, WorkspaceID: "1234", Now: time.Now, NewID: func() string { return "id" },

@@ -10,8 +10,8 @@ import (
 
 const (
 	maxEntries = 100_000
-	// maxAge bounds how long a token that was deleted may still be good if the news of it are lost.
-	maxAge = 30 * time.Second
+	// maxAge is how long a token is believed while changes are heard of.
+	maxAge = 5 * time.Minute
 )
 
 // cache keeps tokens that are in use.
