@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ type Response struct {
 	Header http.Header
 	Body   any // nil for none
 }
+
+// Rendered is a body that is JSON already.
+type Rendered []byte
 
 type typed[In, Out any] func(ctx context.Context, in In) (Out, error)
 
@@ -67,8 +71,8 @@ func Write(w http.ResponseWriter, out any) error {
 	if !ok {
 		res = Response{Status: http.StatusOK, Body: out}
 	}
-	var body []byte
-	if res.Body != nil {
+	body, rendered := res.Body.(Rendered)
+	if res.Body != nil && !rendered {
 		var err error
 		if body, err = json.Marshal(res.Body); err != nil {
 			return err
@@ -114,7 +118,10 @@ func DecodeQuery(r *http.Request, in any) error {
 }
 
 func decodeURL(r *http.Request, v reflect.Value, body bool) error {
-	query := r.URL.Query()
+	var query url.Values
+	if r.URL.RawQuery != "" {
+		query = r.URL.Query()
+	}
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		if field.Anonymous && field.Type.Kind() == reflect.Struct {

@@ -14,7 +14,6 @@ func (c *Call) note(in any) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
-	c.Params = map[string]any{}
 	c.noteFields(v)
 	if name := c.Route.Securable; name != "" && c.Securable == "" {
 		if text, ok := c.Params[name].(string); ok {
@@ -35,11 +34,18 @@ func (c *Call) noteFields(v reflect.Value) {
 			continue
 		}
 		if field.Tag.Get("audit") == "-" {
-			c.Params[name] = redacted
+			c.noteParam(name, redacted)
 			continue
 		}
-		c.Params[name] = scalar(v.Field(i))
+		c.noteParam(name, scalar(v.Field(i)))
 	}
+}
+
+func (c *Call) noteParam(name string, value any) {
+	if c.Params == nil {
+		c.Params = map[string]any{}
+	}
+	c.Params[name] = value
 }
 
 func fieldName(field reflect.StructField) string {

@@ -35,9 +35,9 @@ type Directory struct {
 
 // entry is an account, or that there is none.
 type entry struct {
-	account   *auth.Account
-	principal *identity.Principal // as of the same moment or later; nil until somebody asks
-	at        time.Time
+	account *auth.Account
+	self    *identity.Self // as of the same moment or later; nil until somebody asks
+	at      time.Time
 }
 
 // Directory returns a directory that is kept up to date.
@@ -70,22 +70,26 @@ func (dir *Directory) Account(ctx context.Context, name string) (*auth.Account, 
 	return account, nil
 }
 
-// Principal implements identity.Directory. Whatever changes a principal has its account be forgotten: as long as that is
-// the one that is known, so is the principal.
-func (dir *Directory) Principal(ctx context.Context, a *auth.Account) (*identity.Principal, error) {
+// Self implements identity.Directory. Whatever changes a principal has its account be forgotten: as long as that is the one
+// that is known, so is the principal.
+func (dir *Directory) Self(ctx context.Context, a *auth.Account) (*identity.Self, error) {
 	key := strings.ToLower(a.Name)
 	dir.mu.RLock()
 	e, epoch := dir.known[key], dir.epoch
 	dir.mu.RUnlock()
-	if e.account == a && e.principal != nil {
-		return e.principal, nil
+	if e.account == a && e.self != nil {
+		return e.self, nil
 	}
 	p, err := dir.db.Principal(ctx, a.Kind, a.ID)
-	if err == nil && e.account == a {
-		e.principal = p
+	if err != nil {
+		return nil, err
+	}
+	self := identity.NewSelf(p)
+	if e.account == a {
+		e.self = self
 		dir.keep(key, e, epoch)
 	}
-	return p, err
+	return self, nil
 }
 
 // keep keeps what was found out, unless it may have changed meanwhile.
@@ -121,15 +125,16 @@ func plain(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
 }
 
-// accountSQL finds an account with all that it has through groups.
+// accountSQL finds an account with all that it has through groups. PostgreSQL takes a recursion for large, and would read all
+// principals and members for it: OFFSET 0 and ARRAY have it use their indexes, however many there are.
 const accountSQL = `WITH RECURSIVE who AS (
   SELECT * FROM principals WHERE lower(name) = lower($1) AND kind <> 'Group'
 ), above AS (
   SELECT m.group_id FROM members m JOIN who ON m.member_id = who.id
   UNION
-  SELECT m.group_id FROM members m JOIN above ON m.member_id = above.group_id
+  SELECT m.group_id FROM above, LATERAL (SELECT group_id FROM members WHERE member_id = above.group_id OFFSET 0) m
 ), groups AS (
-  SELECT g.id, g.name, g.entitlements FROM above JOIN principals g ON g.id = above.group_id
+  SELECT id, name, entitlements FROM principals WHERE id = ANY (ARRAY(SELECT group_id FROM above))
 )
 SELECT w.id, w.kind, w.name, w.display_name, w.active,
   coalesce((SELECT array_agg(id ORDER BY id) FROM groups), '{}'),

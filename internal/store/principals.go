@@ -68,7 +68,7 @@ func (d *DB) Principals(ctx context.Context, q identity.Query) ([]identity.Princ
 	return found, total, err
 }
 
-// complete loads of which groups principals are, and their members.
+// complete loads of which groups principals are, and their members. As accountSQL, its query is for indexes.
 func complete(ctx context.Context, db reader, list []identity.Principal, groups, members bool) error {
 	at, ids := map[int64]*identity.Principal{}, make([]int64, 0, len(list))
 	for i := range list {
@@ -79,8 +79,9 @@ func complete(ctx context.Context, db reader, list []identity.Principal, groups,
 		rows, err := db.Query(ctx, `WITH RECURSIVE up (root, id, direct) AS (
 			SELECT member_id, group_id, true FROM members WHERE member_id = ANY ($1)
 			UNION
-			SELECT up.root, m.group_id, false FROM up JOIN members m ON m.member_id = up.id
-		) SELECT root, up.id, g.name, bool_or(direct) FROM up JOIN principals g ON g.id = up.id GROUP BY 1, 2, 3 ORDER BY 1, 3`, ids)
+			SELECT up.root, m.group_id, false FROM up, LATERAL (SELECT group_id FROM members WHERE member_id = up.id OFFSET 0) m
+		) SELECT root, up.id, g.name, bool_or(direct) FROM up JOIN principals g ON g.id = up.id
+		WHERE g.id = ANY (ARRAY(SELECT id FROM up)) GROUP BY 1, 2, 3 ORDER BY 1, 3`, ids)
 		if err != nil {
 			return err
 		}
@@ -276,7 +277,7 @@ func setMembers(ctx context.Context, tx pgx.Tx, group int64, before, after []int
 	err := tx.QueryRow(ctx, `WITH RECURSIVE up (id) AS (
 		SELECT group_id FROM members WHERE member_id = $1
 		UNION
-		SELECT m.group_id FROM up JOIN members m ON m.member_id = up.id
+		SELECT m.group_id FROM up, LATERAL (SELECT group_id FROM members WHERE member_id = up.id OFFSET 0) m
 	) SELECT EXISTS (SELECT FROM up WHERE id = $1)`, group).Scan(&cycle)
 	if err == nil && cycle {
 		return identity.ErrCycle
@@ -301,7 +302,7 @@ func stillAdministered(ctx context.Context, tx pgx.Tx, actor int64) error {
 	err := tx.QueryRow(ctx, `WITH RECURSIVE down (id) AS (
 		SELECT member_id FROM members WHERE group_id = $1
 		UNION
-		SELECT m.member_id FROM down JOIN members m ON m.group_id = down.id
+		SELECT m.member_id FROM down, LATERAL (SELECT member_id FROM members WHERE group_id = down.id OFFSET 0) m
 	) SELECT count(*) > 0, count(*) FILTER (WHERE p.id = $2) > 0 FROM down JOIN principals p USING (id) WHERE p.active AND p.kind <> 'Group'`,
 		adminsID, actor).Scan(&somebody, &self)
 	switch {

@@ -43,8 +43,8 @@ type Store interface {
 
 // Directory knows who calls, from memory where it can.
 type Directory interface {
-	// Principal returns the principal of an account by which a call was authenticated. It must not be changed.
-	Principal(ctx context.Context, a *auth.Account) (*Principal, error)
+	// Self returns who an account is that a call was authenticated by.
+	Self(ctx context.Context, a *auth.Account) (*Self, error)
 }
 
 // Roles makes the roles of PostgreSQL that principals act as in the Data API.
@@ -186,16 +186,15 @@ func (s *Service) get(kind auth.Kind) func(context.Context, itemInput) (endpoint
 // me is who calls.
 func (s *Service) me(ctx context.Context, in itemInput) (endpoint.Response, error) {
 	caller := endpoint.Caller(ctx)
-	p, err := s.Directory.Principal(ctx, caller)
+	self, err := s.Directory.Self(ctx, caller)
 	if err != nil {
 		return endpoint.Response{}, scimFault(err, caller.Kind, strconv.FormatInt(caller.ID, 10))
 	}
-	v := view{}
-	r := v.render(p)
-	if r.UserName == "" {
-		r.UserName = p.Name // for who isn't a person, clients look there, too
+	if in.Attributes == "" && in.Excluded == "" {
+		text, err := self.text()
+		return answer(http.StatusOK, text), err
 	}
-	return answer(http.StatusOK, newSelection(in.Attributes, in.Excluded).of(r)), nil
+	return answer(http.StatusOK, newSelection(in.Attributes, in.Excluded).of(self.resource)), nil
 }
 
 func (s *Service) create(kind auth.Kind) func(context.Context, writeInput) (endpoint.Response, error) {
