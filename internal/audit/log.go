@@ -170,7 +170,7 @@ func (l *Log) add(mark byte, key uint64, text []byte) error {
 }
 
 func (l *Log) wait(ctx context.Context, stored <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, l.opt.Wait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.opt.Wait) // who called may have gone
 	defer cancel()
 	select {
 	case <-stored:

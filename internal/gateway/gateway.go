@@ -34,7 +34,7 @@ type Recorder interface {
 	// Begin is told of an admitted call that is about to be done. Its error refuses the call.
 	Begin(ctx context.Context, c *endpoint.Call) error
 	// Record is told of each call once, when its outcome is known and before the client is. With an error the client is
-	// told of that instead of the outcome.
+	// told of that instead of the outcome. The context may have ended, since the client may have gone.
 	Record(ctx context.Context, c *endpoint.Call) error
 }
 
@@ -62,8 +62,9 @@ type Options struct {
 
 // Gateway serves all routes. It is safe for concurrent use.
 type Gateway struct {
-	opt Options
-	mux *http.ServeMux
+	opt       Options
+	mux       *http.ServeMux
+	workspace []string // a header's value
 }
 
 // New makes a gateway. Routes that contradict each other are an error.
@@ -73,7 +74,7 @@ func New(opt Options) (g *Gateway, err error) {
 			g, err = nil, fmt.Errorf("routes: %v", p)
 		}
 	}()
-	g = &Gateway{opt: opt, mux: http.NewServeMux()}
+	g = &Gateway{opt: opt, mux: http.NewServeMux(), workspace: []string{opt.WorkspaceID}}
 	for i := range opt.Routes {
 		r := &opt.Routes[i]
 		for _, path := range append([]string{r.Path}, r.Also...) {
@@ -112,7 +113,7 @@ func (g *Gateway) handler(route *endpoint.Route) http.Handler {
 		}
 		h := w.Header()
 		h.Set("X-Request-Id", c.ID)
-		h.Set("X-Databricks-Org-Id", g.opt.WorkspaceID)
+		h["X-Databricks-Org-Id"] = g.workspace
 		if g.opt.Observer != nil {
 			ctx, end := g.opt.Observer.Begin(r, c)
 			if ctx != r.Context() {
@@ -135,7 +136,7 @@ func (g *Gateway) record(r *http.Request, c *endpoint.Call, status int) error {
 	if g.opt.Recorder == nil {
 		return nil
 	}
-	return g.opt.Recorder.Record(context.WithoutCancel(r.Context()), c)
+	return g.opt.Recorder.Record(r.Context(), c)
 }
 
 // serve takes a call from one step to the next.
@@ -173,7 +174,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, c *endpoint.Call
 	if limit == 0 {
 		limit = endpoint.DefaultBody
 	}
-	if limit > 0 && r.Body != nil {
+	if limit > 0 && r.Body != nil && r.Body != http.NoBody {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 	}
 	if g.opt.Recorder != nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func (w *recordedResponse) WriteHeader(status int) {
 	if w.status == 0 && status >= http.StatusOK {
 		w.status = status
 		if w.all || refusal(status) {
-			if err := w.log.Record(context.WithoutCancel(w.request.Context()), w.call()); err != nil {
+			if err := w.log.Record(w.request.Context(), w.call()); err != nil {
 				w.withhold(err)
 				return
 			}

@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/tarn-data/tarn/internal/endpoint"
 	"github.com/tarn-data/tarn/internal/gateway"
+	"github.com/tarn-data/tarn/internal/pgtest"
 )
 
 // nothing is a call that does nothing: what it costs is the gateway's.
@@ -29,11 +31,11 @@ func (d *discard) WriteHeader(int)             {}
 
 // caller returns a function that makes one call with a token that is known already: authenticated, limited, counted and
 // recorded.
-func caller(t testing.TB) func() {
+func caller(t testing.TB, g *testGateway, path, token string) func() {
 	t.Helper()
-	g := newTestGateway(t, func(_ *ServeOptions, o *gateway.Options) { o.Routes = nothing() })
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/2.0/nothing/1", nil)
-	r.Header.Set("Authorization", "Bearer "+g.admin)
+	eventually(t, g.state.Listening) // until then, little is remembered
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
 	r.RemoteAddr = "198.51.100.1:4711"
 	w := httptest.NewRecorder()
 	g.Handler.ServeHTTP(w, r)
@@ -46,9 +48,37 @@ func caller(t testing.TB) func() {
 	}
 }
 
+// doingNothing is a gateway to calls that do nothing.
+func doingNothing(t testing.TB) func() {
+	t.Helper()
+	g := newTestGateway(t, func(_ *ServeOptions, o *gateway.Options) { o.Routes = nothing() })
+	return caller(t, g, "/api/2.0/nothing/1", g.admin)
+}
+
+// askingForMe is a gateway to all calls, of which one is made with a personal access token.
+func askingForMe(t testing.TB) (call func(), stateURL string) {
+	t.Helper()
+	g := newTestGateway(t, func(o *ServeOptions, _ *gateway.Options) { stateURL = o.StateURL })
+	status, made := g.call(t, "198.51.100.1", http.MethodPost, "/api/2.0/token/create", `{"comment":"of a test"}`)
+	token, ok := made["token_value"].(string)
+	if !ok {
+		t.Fatal(status, made)
+	}
+	return caller(t, g, "/api/2.0/preview/scim/v2/Me", token), stateURL
+}
+
 // BenchmarkGateway is what the gateway costs each call: authentication, limits, figures and audit record.
 func BenchmarkGateway(b *testing.B) {
-	call := caller(b)
+	call := doingNothing(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		call()
+	}
+}
+
+// BenchmarkMe is what a call of Me costs, with a personal access token.
+func BenchmarkMe(b *testing.B) {
+	call, _ := askingForMe(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		call()
@@ -57,11 +87,48 @@ func BenchmarkGateway(b *testing.B) {
 
 // TestGatewayAllocatesLittle guards the cost of a call.
 func TestGatewayAllocatesLittle(t *testing.T) {
-	const most = 60
-	call := caller(t)
-	if n := testing.AllocsPerRun(500, call); n > most {
-		t.Errorf("a call allocates %v times, more than %d", n, most)
-	} else {
-		t.Logf("a call allocates %v times", n)
+	me, _ := askingForMe(t)
+	for _, c := range []struct {
+		name string
+		call func()
+		most float64
+	}{
+		{"that does nothing", doingNothing(t), 30},
+		{"of Me", me, 45},
+	} {
+		if n := testing.AllocsPerRun(500, c.call); n > c.most {
+			t.Errorf("a call %s allocates %v times, more than %v", c.name, n, c.most)
+		} else {
+			t.Logf("a call %s allocates %v times", c.name, n)
+		}
 	}
+}
+
+// TestKnownCallersAskNothingOfTheState has a call be answered while nobody can read who there is.
+func TestKnownCallersAskNothingOfTheState(t *testing.T) {
+	t.Parallel()
+	call, url := askingForMe(t)
+	conn := (&pgtest.DB{URL: url}).Conn(t)
+	for _, sql := range []string{
+		"BEGIN", "SET LOCAL lock_timeout = '20s'",
+		"LOCK TABLE tarn.principals, tarn.members, tarn.personal_tokens IN ACCESS EXCLUSIVE MODE",
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		call()
+	}()
+	select {
+	case <-answered:
+	case <-time.After(20 * time.Second):
+		t.Error("the call waits for the state")
+	}
+	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	<-answered
 }

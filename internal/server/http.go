@@ -55,9 +55,9 @@ func recovered(next http.Handler, log *slog.Logger) http.Handler {
 
 // named says which server answers.
 func named(next http.Handler, version string) http.Handler {
-	value := "tarn/" + version
+	value := []string{"tarn/" + version}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Server", value)
+		w.Header()["Server"] = value
 		next.ServeHTTP(w, r)
 	})
 }

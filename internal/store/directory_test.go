@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tarn-data/tarn/internal/auth"
+	"github.com/tarn-data/tarn/internal/control/identity"
 )
 
 // settled waits for what other processes tell; a test that never sees it fails by its time limit.
@@ -68,6 +69,19 @@ func TestDirectoryHears(t *testing.T) {
 	}
 	db.Exec(t, "SET search_path = tarn; INSERT INTO principals (id, kind, name) VALUES (10, 'User', 'ann'), (20, 'Group', 'team')")
 	settled(t, func() bool { return account("ann") != nil })
+	self := func() *identity.Self {
+		s, err := dir.Self(t.Context(), account("ann"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := self()
+	if before != self() {
+		t.Error("who ann is was read twice")
+	}
+	db.Exec(t, "UPDATE tarn.principals SET display_name = 'Ann' WHERE id = 10")
+	settled(t, func() bool { return before != self() })
 	db.Exec(t, "INSERT INTO tarn.members VALUES (20, 10)")
 	settled(t, func() bool { return account("ann").In("team") })
 	db.Exec(t, "INSERT INTO tarn.members VALUES (1, 20)") // a group joins another

@@ -191,8 +191,7 @@ func (s *Service) me(ctx context.Context, in itemInput) (endpoint.Response, erro
 		return endpoint.Response{}, scimFault(err, caller.Kind, strconv.FormatInt(caller.ID, 10))
 	}
 	if in.Attributes == "" && in.Excluded == "" {
-		text, err := self.text()
-		return answer(http.StatusOK, text), err
+		return self.answer()
 	}
 	return answer(http.StatusOK, newSelection(in.Attributes, in.Excluded).of(self.resource)), nil
 }

@@ -245,6 +245,47 @@ func TestMe(t *testing.T) {
 	}
 }
 
+// TestMeIsOfNow changes who calls: though Me is kept in memory, it says so at once.
+func TestMeIsOfNow(t *testing.T) {
+	s := newSite(t)
+	id := s.user("ann")
+	me := func() string {
+		s.as = "ann"
+		defer func() { s.as = "root" }()
+		return s.call(200, "GET", base+"Me", "").text
+	}
+	if first := me(); first != me() || !strings.Contains(first, `"id":"`+id+`"`) {
+		t.Errorf("me: %s", first)
+	}
+	change := func(method, path, body, want string, there bool) {
+		t.Helper()
+		s.call(200, method, base+path, body)
+		if got := me(); strings.Contains(got, want) != there {
+			t.Errorf("after %s %s %s: %s", method, path, body, got)
+		}
+	}
+	patch := func(op string) string { return `{"Operations":[` + op + `]}` }
+	change("PATCH", "Users/"+id, patch(`{"op":"replace","path":"displayName","value":"Ann Lee"}`), `"displayName":"Ann Lee"`, true)
+	change("PATCH", "Users/"+id, patch(`{"op":"add","path":"entitlements","value":[{"value":"allow-cluster-create"}]}`), "allow-cluster-create", true)
+	inner := s.group("inner", id)
+	if !strings.Contains(me(), `"display":"inner"`) {
+		t.Error("ann doesn't know of the new group")
+	}
+	outer := s.group("outer", inner)
+	if !strings.Contains(me(), `"display":"outer"`) {
+		t.Error("ann doesn't know of the group around hers")
+	}
+	change("PATCH", "Groups/"+outer, patch(`{"op":"replace","path":"displayName","value":"around"}`), `"display":"around"`, true)
+	change("PATCH", "Groups/"+outer, patch(`{"op":"remove","path":"members"}`), `"display":"around"`, false)
+	s.call(204, "DELETE", base+"Groups/"+inner, "")
+	if strings.Contains(me(), "inner") {
+		t.Error("ann is in a group that isn't there")
+	}
+	s.call(200, "PATCH", base+"Users/"+id, patch(`{"op":"replace","path":"active","value":false}`))
+	s.as = "ann"
+	s.call(401, "GET", base+"Me", "")
+}
+
 func TestServicePrincipals(t *testing.T) {
 	s := newSite(t)
 	made := s.call(201, "POST", base+"ServicePrincipals", `{"displayName":"robot"}`)
