@@ -91,18 +91,36 @@ func (s *benched) hammer(b *testing.B, request func() []byte, d time.Duration) [
 }
 
 func keepAsking(address string, request func() []byte, until time.Time) ([]time.Duration, error) {
+	c, err := dialKept(address)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = c.Close() }()
+	return c.askUntil(request, until)
+}
+
+// kept is a connection that one request after the other is made on.
+type kept struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialKept(address string) (*kept, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = conn.Close() }()
+	return &kept{conn, bufio.NewReaderSize(conn, 64<<10)}, nil
+}
+
+// askUntil makes requests for a while, and returns how long each took.
+func (c *kept) askUntil(request func() []byte, until time.Time) ([]time.Duration, error) {
 	var took []time.Duration
-	r := bufio.NewReaderSize(conn, 64<<10)
 	for began := time.Now(); began.Before(until); {
-		if _, err := conn.Write(request()); err != nil {
+		if _, err := c.Write(request()); err != nil {
 			return nil, err
 		}
-		if err := skipAnswer(r); err != nil {
+		if err := skipAnswer(c.r); err != nil {
 			return nil, err
 		}
 		now := time.Now()

@@ -65,6 +65,17 @@ func (c *cache[V]) get(ctx context.Context, k key, fetch func(context.Context) (
 	}
 }
 
+// kept returns what was fetched, if it is still good.
+func (c *cache[V]) kept(k key) (value V, ok bool) {
+	c.mu.Lock()
+	it := c.items[k]
+	c.mu.Unlock()
+	if it == nil || !it.over() || it.err != nil || !c.now().Before(it.until) {
+		return value, false
+	}
+	return it.value, true
+}
+
 const fetchTimeout = 30 * time.Second
 
 func (c *cache[V]) fill(ctx context.Context, it *item[V], fetch func(context.Context) (V, time.Duration, error)) {

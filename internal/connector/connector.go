@@ -25,6 +25,9 @@ type Path struct {
 type Vault interface {
 	// Read returns those of the named secrets of a path that are there; nil if there is no such path.
 	Read(ctx context.Context, p Path, names ...string) (map[string]vault.Secret, error)
+	// Epoch is the same as long as no secret has changed. What is read after it was asked may be relied on in the same
+	// epoch, but not for longer than the life.
+	Epoch() (epoch uint64, life time.Duration)
 }
 
 // Doer makes requests, of which it allows some.
@@ -54,6 +57,7 @@ type Options struct {
 type Connector struct {
 	opt    Options
 	tokens *tokens
+	logins *logins
 	places *places
 	slots  *slots
 }
@@ -61,7 +65,8 @@ type Connector struct {
 // New makes a connector.
 func New(opt Options) *Connector {
 	return &Connector{
-		opt: opt, tokens: newTokens(opt.HTTP, opt.Now), places: newPlaces(opt.HTTP, opt.Now), slots: newSlots(opt.MaxPerApp),
+		opt: opt, tokens: newTokens(opt.HTTP, opt.Now), logins: newLogins(opt.Now), places: newPlaces(opt.HTTP, opt.Now),
+		slots: newSlots(opt.MaxPerApp),
 	}
 }
 
@@ -113,25 +118,20 @@ func (c *Connector) serve(w http.ResponseWriter, r *http.Request, call *endpoint
 		return err
 	}
 	defer release()
-	ctx := r.Context()
-	cred, err := c.credentials(ctx, q)
-	if err != nil {
-		return err
-	}
-	return c.ask(ctx, w, r, q, cred)
+	return c.ask(r.Context(), w, r, q)
 }
 
 // ask asks for the rows. A token, or a table's place, that was good a moment ago may be so no more: then both are looked
 // up anew, once.
-func (c *Connector) ask(ctx context.Context, w http.ResponseWriter, r *http.Request, q query, cred credentials) error {
+func (c *Connector) ask(ctx context.Context, w http.ResponseWriter, r *http.Request, q query) error {
 	for try := 0; ; try++ {
-		token, err := c.tokens.get(ctx, q.workspace, cred)
+		as, token, err := c.login(ctx, q)
 		if err != nil {
-			return tokenFault(err)
+			return err
 		}
-		at, known, err := c.places.get(ctx, q, cred, token)
+		at, known, err := c.places.get(ctx, q, as, token)
 		if err != nil && try == 0 && isStatus(err, http.StatusUnauthorized) {
-			c.tokens.drop(q.workspace, cred)
+			c.tokens.drop(as)
 			continue
 		}
 		if err != nil {
@@ -143,8 +143,8 @@ func (c *Connector) ask(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		}
 		if try == 0 && (res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusNotFound && known) {
 			_ = res.Body.Close()
-			c.tokens.drop(q.workspace, cred)
-			c.places.drop(q, cred)
+			c.tokens.drop(as)
+			c.places.drop(q, as)
 			continue
 		}
 		return pass(w, r, res)

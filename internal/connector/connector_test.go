@@ -51,7 +51,11 @@ type secrets struct {
 	paths map[connector.Path]map[string]vault.Secret
 	fails atomic.Int32
 	reads atomic.Int32
+	epoch atomic.Uint64
+	life  atomic.Int64
 }
+
+func (s *secrets) Epoch() (uint64, time.Duration) { return s.epoch.Load(), time.Duration(s.life.Load()) }
 
 func (s *secrets) Read(_ context.Context, p connector.Path, _ ...string) (map[string]vault.Secret, error) {
 	s.reads.Add(1)
@@ -318,6 +322,52 @@ func TestVaultIsAskedAgain(t *testing.T) {
 	if res, body := w.ask("GET", ""); res.StatusCode != http.StatusPartialContent || w.vault.reads.Load() != 3 {
 		t.Error(res.StatusCode, body, w.vault.reads.Load())
 	}
+}
+
+// TestVaultIsRead: what is remembered of the vault is good as long as the vault says so.
+func TestVaultIsRead(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	w := newWorld(t, func(o *connector.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	reads := func(step string, want int32, status int, headers ...string) {
+		t.Helper()
+		before := w.vault.reads.Load()
+		if res, body := w.ask("GET", "", headers...); res.StatusCode != status {
+			t.Error(step, res.StatusCode, body)
+		}
+		if n := w.vault.reads.Load() - before; n != want {
+			t.Error(step, "reads the vault", n, "times")
+		}
+	}
+	reads("a vault that tells of no changes", 1, http.StatusPartialContent)
+	reads("again", 1, http.StatusPartialContent)
+	w.vault.life.Store(int64(time.Minute))
+	reads("one that does", 1, http.StatusPartialContent)
+	reads("again", 0, http.StatusPartialContent)
+	reads("another path", 1, http.StatusPartialContent, "x-account-id: ", "x-allow-use-app-secret: true")
+	reads("another secret", 1, http.StatusUnauthorized, "x-client-secret-key-name: wrong")
+	reads("which isn't remembered", 1, http.StatusUnauthorized, "x-client-secret-key-name: wrong")
+	ahead.Store(int64(2 * time.Minute))
+	reads("after its life", 1, http.StatusPartialContent)
+	w.vault.epoch.Add(1)
+	reads("in another epoch", 1, http.StatusPartialContent)
+	reads("again", 0, http.StatusPartialContent)
+	w.workspace.set(func() {
+		rows := w.workspace.rows
+		w.workspace.rows = func(rw http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer t1" {
+				rw.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			rows(rw, r)
+		}
+	})
+	reads("a token that is refused", 1, http.StatusPartialContent)
+	delete(w.vault.paths, connector.Path{App: "app-1", Account: "acc"})
+	w.vault.epoch.Add(1)
+	reads("credentials that are gone", 1, http.StatusUnauthorized)
 }
 
 func TestOnlyReads(t *testing.T) {

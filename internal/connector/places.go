@@ -28,21 +28,19 @@ func newPlaces(http Doer, now func() time.Time) *places {
 	return &places{http: http, cache: newCache[string](now)}
 }
 
-// placeKey includes the credentials: who may not know of a table must not learn where it is.
-func placeKey(q query, cred credentials) key {
-	return keyOf(q.workspace, q.name(), cred.ClientID, cred.Secret.Reveal())
-}
+// placeKey includes the login: who may not know of a table must not learn where it is.
+func placeKey(q query, as key) key { return keyOf(q.name(), string(as[:])) }
 
 // get returns the URL of a table in the Data API. Known tells that it was kept.
-func (p *places) get(ctx context.Context, q query, cred credentials, token vault.Secret) (at string, known bool, err error) {
-	at, fresh, err := p.cache.get(ctx, placeKey(q, cred), func(ctx context.Context) (string, time.Duration, error) {
+func (p *places) get(ctx context.Context, q query, as key, token vault.Secret) (at string, known bool, err error) {
+	at, fresh, err := p.cache.get(ctx, placeKey(q, as), func(ctx context.Context) (string, time.Duration, error) {
 		at, err := p.find(ctx, q, token)
 		return at, placeKept, err
 	})
 	return at, !fresh, err
 }
 
-func (p *places) drop(q query, cred credentials) { p.cache.drop(placeKey(q, cred)) }
+func (p *places) drop(q query, as key) { p.cache.drop(placeKey(q, as)) }
 
 // find asks the workspace: the table tells its instance and database, the instance its host.
 func (p *places) find(ctx context.Context, q query, token vault.Secret) (string, error) {

@@ -24,12 +24,13 @@ func newTokens(http workspace.Doer, now func() time.Time) *tokens {
 	return &tokens{client: workspace.New(http), cache: newCache[vault.Secret](now)}
 }
 
-func tokenKey(base string, cred credentials) key {
+// loginKey tells logins apart.
+func loginKey(base string, cred credentials) key {
 	return keyOf(base, cred.ClientID, cred.Secret.Reveal())
 }
 
-func (t *tokens) get(ctx context.Context, base string, cred credentials) (vault.Secret, error) {
-	token, _, err := t.cache.get(ctx, tokenKey(base, cred), func(ctx context.Context) (vault.Secret, time.Duration, error) {
+func (t *tokens) get(ctx context.Context, as key, base string, cred credentials) (vault.Secret, error) {
+	token, _, err := t.cache.get(ctx, as, func(ctx context.Context) (vault.Secret, time.Duration, error) {
 		got, err := t.client.Token(ctx, base, cred)
 		kept := unknownToken
 		if got.ExpiresIn > 0 {
@@ -40,4 +41,7 @@ func (t *tokens) get(ctx context.Context, base string, cred credentials) (vault.
 	return token, err
 }
 
-func (t *tokens) drop(base string, cred credentials) { t.cache.drop(tokenKey(base, cred)) }
+// kept is the token of a login that is good now.
+func (t *tokens) kept(as key) (vault.Secret, bool) { return t.cache.kept(as) }
+
+func (t *tokens) drop(as key) { t.cache.drop(as) }

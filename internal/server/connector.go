@@ -18,11 +18,11 @@ type ConnectorOptions struct {
 }
 
 // appVault reads the credentials of applications.
-type appVault struct{ credential.Reader }
+type appVault struct{ *credential.Epochs }
 
 // Read implements connector.Vault.
 func (v appVault) Read(ctx context.Context, at connector.Path, names ...string) (map[string]vault.Secret, error) {
-	secrets, err := v.Reader.Read(ctx, credential.Path{App: at.App, Account: at.Account}, names...)
+	secrets, err := v.Epochs.Read(ctx, credential.Path{App: at.App, Account: at.Account}, names...)
 	if errors.Is(err, credential.ErrNoPath) {
 		return nil, nil //nolint:nilnil // it is how the connector is told
 	}

@@ -42,7 +42,7 @@ type platform struct {
 
 	outbound       *outbound.Client
 	issuers        *outbound.Client // to those who vouch for callers
-	appCredentials credential.Backend
+	appCredentials *credential.Epochs
 
 	guards  *guards
 	changes *changes

@@ -34,10 +34,24 @@ type CredentialOptions struct {
 	CACert    string
 }
 
+const (
+	// ownLife is how long credentials are believed whose changes are heard of at once; this is for those that aren't.
+	ownLife = 15 * time.Second
+	// foreignLife is how long those are believed that are changed where nobody tells.
+	foreignLife = 5 * time.Second
+)
+
 // openAppCredentials opens where the credentials of applications are kept.
-func (p *platform) openAppCredentials(ctx context.Context, opt CredentialOptions) (credential.Backend, error) {
+func (p *platform) openAppCredentials(ctx context.Context, opt CredentialOptions) (*credential.Epochs, error) {
 	if opt.Address == "" {
-		return credential.Own{Store: p.state, Sealer: p.vault}, nil
+		e := credential.NewEpochs(credential.Own{Store: p.state, Sealer: p.vault}, func() time.Duration {
+			if p.state.Listening() {
+				return ownLife
+			}
+			return 0
+		})
+		p.state.Watch("vault_secrets", func(string) { e.Changed() })
+		return e, nil
 	}
 	login, err := kv.ParseLogin(opt.Login)
 	if err != nil {
@@ -48,7 +62,7 @@ func (p *platform) openAppCredentials(ctx context.Context, opt CredentialOptions
 		return nil, err
 	}
 	p.inBackground(ctx, b.Run)
-	return b, nil
+	return credential.NewEpochs(b, func() time.Duration { return foreignLife }), nil
 }
 
 // vaultRoutes are the routes of the vault.
