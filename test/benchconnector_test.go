@@ -32,7 +32,13 @@ var tableReads = []struct {
 // stands there can hardly take less. One request is made at a time, and the ways take turns of a moment each, so that
 // whatever else the machine does happens to all of them.
 func BenchmarkConnector(b *testing.B) {
-	ways := connectorWays(b)
+	b.Run("beside", func(b *testing.B) { compareWays(b, connectorWays(b, 0)) })
+	// The workspace is another machine, 1 ms away or more, as the machine's clock has it.
+	b.Run("away", func(b *testing.B) { compareWays(b, connectorWays(b, time.Millisecond)) })
+}
+
+// compareWays compares ways with the first of them.
+func compareWays(b *testing.B, ways []way) {
 	for _, read := range tableReads {
 		b.Run(read.name, func(b *testing.B) {
 			requests := make([]func() []byte, len(ways))
@@ -40,10 +46,15 @@ func BenchmarkConnector(b *testing.B) {
 				requests[i] = get(w.path+read.query, read.most, w.headers...)
 				w.has(b, fmt.Sprintf(read.query, 1), read.atLeast)
 			}
-			p50, p99 := make([][]float64, len(ways)), make([][]float64, len(ways))
+			p50, p99, busy := make([][]float64, len(ways)), make([][]float64, len(ways)), make([][]float64, len(ways))
 			for range benchNumber("BENCH_ROUNDS", 5) {
-				for i, took := range inTurn(b, ways, requests) {
+				before := processorTimes(ways)
+				all := inTurn(b, ways, requests)
+				after := processorTimes(ways)
+				for i, took := range all {
+					const micro = 1e6
 					p50[i], p99[i] = append(p50[i], quantile(took, 0.5)), append(p99[i], quantile(took, 0.99))
+					busy[i] = append(busy[i], (after[i]-before[i])/float64(len(took))*micro)
 				}
 			}
 			for i, w := range ways {
@@ -55,11 +66,21 @@ func BenchmarkConnector(b *testing.B) {
 					b.ReportMetric(slices.Min(all), "x_least_"+w.name)
 					b.ReportMetric(slices.Max(all), "x_most_"+w.name)
 					b.ReportMetric(median(ratios(p99[i], p99[0])), "x_p99_"+w.name)
+					b.ReportMetric(median(busy[i]), "us_"+w.name)
 				}
 			}
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// processorTimes are the seconds of processor time of what stands on the ways.
+func processorTimes(ways []way) []float64 {
+	out := make([]float64, len(ways))
+	for i, w := range ways {
+		_, out[i] = stat(w.pid)
+	}
+	return out
 }
 
 // inTurn measures all ways in turns, and returns how long requests took of each, in order.
@@ -76,15 +97,13 @@ func inTurn(b *testing.B, ways []way, requests []func() []byte) [][]time.Duratio
 	}
 	took := make([][]time.Duration, len(ways))
 	turns := benchNumber("BENCH_SECONDS", 2) * int(time.Second/turn)
-	for n := range turns {
+	for range turns {
 		for i := range ways {
 			part, err := conns[i].askUntil(requests[i], time.Now().Add(turn))
 			if err != nil {
 				b.Fatal(err)
 			}
-			if n > 0 { // the first ones are to warm up
-				took[i] = append(took[i], part...)
-			}
+			took[i] = append(took[i], part...)
 		}
 	}
 	for i := range took {
@@ -105,6 +124,7 @@ func ratios(of, to []float64) []float64 {
 type way struct {
 	name, address, path string
 	headers             []string
+	pid                 int // of what stands on it
 }
 
 // has makes sure that a request brings what it is thought to.
@@ -123,8 +143,9 @@ func (w way) has(b *testing.B, query string, rows int) {
 }
 
 // connectorWays starts a workspace with a synced table, and returns the way straight to it, that through the connector of
-// another Tarn, and that through a reverse proxy. Each process has a session of its own.
-func connectorWays(b *testing.B) []way {
+// another Tarn, and that through a reverse proxy. Each process has a session of its own. The workspace is as far away from
+// all of them.
+func connectorWays(b *testing.B, away time.Duration) []way {
 	b.Helper()
 	workspace := serveApart(b, "--sample")
 	address := strings.TrimPrefix(workspace.url, "http://")
@@ -132,7 +153,10 @@ func connectorWays(b *testing.B) []way {
 	principal, secret := workspace.servicePrincipal(b, customer, "customer")
 	workspace.syncedItems(b, customer, principal)
 
-	c := serveApart(b, "--outbound", workspace.url)
+	if away > 0 {
+		address = delayedTo(b, "tcp", address, away/2)
+	}
+	c := serveApart(b, "--outbound", "http://"+address)
 	admin := c.adminToken(b)
 	app, appSecret := c.servicePrincipal(b, admin, "app")
 	for name, value := range map[string]string{"id": principal, "secret": secret} {
@@ -146,16 +170,18 @@ func connectorWays(b *testing.B) []way {
 
 	const rest = "/api/2.0/workspace/0/rest/databricks_postgres/public/items"
 	own := []string{"Authorization: Bearer " + workspace.oauthToken(b, principal, secret, "all-apis")}
+	proxy, pid := proxyApart(b, "http://"+address)
 	return []way{
-		{"direct", address, rest, own},
+		{"direct", address, rest, own, workspace.cmd.Process.Pid},
 		{
 			"connector", strings.TrimPrefix(c.url, "http://"), "/public/api/databricks-postgrest/v1beta1/table-data/" + address + "/main/items",
 			[]string{
 				"Authorization: Bearer " + c.oauthToken(b, app, appSecret, "table-data"), "Accept-Profile: public",
 				"x-client-id-key-name: id", "x-client-secret-key-name: secret", "x-allow-use-app-secret: true",
 			},
+			c.cmd.Process.Pid,
 		},
-		{"proxy", proxyApart(b, workspace.url), rest, own},
+		{"proxy", proxy, rest, own, pid},
 	}
 }
 
@@ -174,14 +200,14 @@ func serveApart(b *testing.B, args ...string) *tarn {
 // proxyTo is the variable that has this program be a reverse proxy: "LISTEN URL".
 const proxyTo = "TARN_BENCH_PROXY"
 
-// proxyApart starts a reverse proxy as a process of its own, and returns its address.
-func proxyApart(b *testing.B, to string) string {
+// proxyApart starts a reverse proxy as a process of its own, and returns its address and its process.
+func proxyApart(b *testing.B, to string) (address string, pid int) {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	address := freeAddress(b)
+	address = freeAddress(b)
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), proxyTo+"="+address+" "+to)
 	apart(cmd)
@@ -196,7 +222,7 @@ func proxyApart(b *testing.B, to string) string {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = conn.Close()
-			return address
+			return address, cmd.Process.Pid
 		}
 		if time.Now().After(deadline) {
 			b.Fatal(err)

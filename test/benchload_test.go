@@ -287,6 +287,12 @@ func delayed(b *testing.B, dsn string, delay time.Duration) string {
 		b.Fatal(err)
 	}
 	network, server := pgconn.NetworkAddress(cfg.Host, cfg.Port)
+	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", cfg.User, cfg.Password, delayedTo(b, network, server, delay), cfg.Database)
+}
+
+// delayedTo returns the address of a proxy before a server, which what is sent either way reaches that much later.
+func delayedTo(b *testing.B, network, server string, delay time.Duration) string {
+	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -307,7 +313,7 @@ func delayed(b *testing.B, dsn string, delay time.Duration) string {
 			go pass(near, far, delay)
 		}
 	}()
-	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", cfg.User, cfg.Password, l.Addr(), cfg.Database)
+	return l.Addr().String()
 }
 
 type late struct {

@@ -55,7 +55,9 @@ type secrets struct {
 	life  atomic.Int64
 }
 
-func (s *secrets) Epoch() (uint64, time.Duration) { return s.epoch.Load(), time.Duration(s.life.Load()) }
+func (s *secrets) Epoch() (uint64, time.Duration) {
+	return s.epoch.Load(), time.Duration(s.life.Load())
+}
 
 func (s *secrets) Read(_ context.Context, p connector.Path, _ ...string) (map[string]vault.Secret, error) {
 	s.reads.Add(1)
