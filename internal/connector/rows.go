@@ -44,15 +44,19 @@ func pass(w http.ResponseWriter, r *http.Request, res *http.Response) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	out := http.NewResponseController(w)
-	buf := make([]byte, 32<<10)
+	const most, little = 32 << 10, 16 << 10
+	size := int64(most)
+	if n := res.ContentLength; n >= 0 {
+		size = min(size, n+1) // one more, so that the end is seen with the last part
+	}
+	out, buf := http.NewResponseController(w), make([]byte, size)
 	for {
 		n, err := res.Body.Read(buf)
 		if n > 0 {
 			if _, werr := w.Write(buf[:n]); werr != nil {
 				return werr
 			}
-			if n < len(buf)/2 { // little arrives: don't let it wait
+			if n < little { // little arrives: don't let it wait
 				_ = out.Flush()
 			}
 		}
