@@ -118,8 +118,8 @@ func (d *DB) StoreCredentials(ctx context.Context, tenant, name, clientID string
 		if err != nil {
 			return err
 		}
-		r, err = oneConnection(ctx, tx, `UPDATE connections SET client_id = $2, sealed = $3, version = version + 1, status = 'PENDING', changed_at = now()
-			WHERE id = $1::uuid RETURNING `+connectionColumns, r.ID, clientID, sealed)
+		r, err = oneConnection(ctx, tx, `UPDATE connections SET client_id = $2, sealed = $3, version = version + 1, status = 'PENDING', changed_at = now(),
+			tested_at = NULL, test_passed = NULL, test_message = '' WHERE id = $1::uuid RETURNING `+connectionColumns, r.ID, clientID, sealed)
 		if err == nil && r != nil {
 			c = r.connection()
 		}
