@@ -8,11 +8,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tarn-data/tarn/internal/endpoint"
+	"github.com/tarn-data/tarn/internal/fault"
 )
 
 // credentialLifetime is how long a credential is good.
@@ -27,6 +29,43 @@ type credentialInput struct {
 type credential struct {
 	Token   string `json:"token"`
 	Expires string `json:"expiration_time"`
+}
+
+// endpointInput asks for a credential as the API of projects has it.
+type endpointInput struct {
+	Endpoint string `json:"endpoint"` // projects/…/branches/…/endpoints/…
+	Claims   []any  `json:"claims"`
+}
+
+type endpointCredential struct {
+	Token   string `json:"token"`
+	Expires string `json:"expire_time"`
+}
+
+// endpointOf is the one endpoint that an instance has as a project.
+const endpointOf = "/branches/production/endpoints/primary"
+
+// generateEndpointCredential does the same for clients that know projects: an instance is one, by its name or its uid.
+func (s *Service) generateEndpointCredential(ctx context.Context, in endpointInput) (*endpointCredential, error) {
+	project, ok := strings.CutPrefix(in.Endpoint, "projects/")
+	if !ok {
+		return nil, endpoint.Invalid("The field endpoint must be projects/INSTANCE" + endpointOf + ".")
+	}
+	project, ok = strings.CutSuffix(project, endpointOf)
+	if !ok {
+		return nil, fault.New(fault.NotFound, "NOT_FOUND", "The endpoint '"+in.Endpoint+"' not found.").
+			WithHint("A database instance is a project with one endpoint: projects/INSTANCE" + endpointOf + ".")
+	}
+	if known, err := s.Store.InstanceByUID(ctx, project); err != nil {
+		return nil, err
+	} else if known != nil {
+		project = known.Name
+	}
+	made, err := s.generateCredential(ctx, credentialInput{Instances: []string{project}, Claims: in.Claims})
+	if err != nil {
+		return nil, err
+	}
+	return &endpointCredential{Token: made.Token, Expires: made.Expires}, nil
 }
 
 // generateCredential gives the caller's role a password for PostgreSQL, for an hour. A role has one at a time: a new one

@@ -337,6 +337,7 @@ func TestWithoutServer(t *testing.T) {
 		{"POST", "/api/2.0/database/catalogs", `{"name":"c","database_instance_name":"tarn","database_name":"d","create_database_if_not_exists":true}`},
 		{"POST", "/api/2.0/database/instances", `{"name":"more"}`},
 		{"POST", "/api/2.0/database/credentials", `{"instance_names":["tarn"]}`},
+		{"POST", "/api/2.0/postgres/credentials", `{"endpoint":"projects/tarn/branches/production/endpoints/primary"}`},
 	} {
 		status, out := w.call("root", call[0], call[1], call[2])
 		if status != http.StatusNotImplemented || out["error_code"] != "NOT_IMPLEMENTED" || !strings.Contains(out["message"].(string), "administer") {
@@ -446,6 +447,29 @@ func TestCredentials(t *testing.T) {
 		t.Fatal("the credential doesn't open:", err)
 	}
 	_ = conn.Close(t.Context())
+
+	// The same for a project's endpoint, which an instance is by its name and by its uid.
+	uid := w.must("root", "GET", "/api/2.0/database/instances/tarn", "")["uid"].(string)
+	for _, project := range []string{"tarn", uid} {
+		again := w.must(role, "POST", "/api/2.0/postgres/credentials", `{"endpoint":"projects/`+project+`/branches/production/endpoints/primary"}`)
+		if until, err := time.Parse(time.RFC3339, again["expire_time"].(string)); err != nil || time.Until(until) < 59*time.Minute {
+			t.Error(again["expire_time"], err)
+		}
+		if q.Set("password", again["token"].(string)); again["token"] == out["token"] {
+			t.Error("the token is an old one")
+		}
+		u.RawQuery = q.Encode()
+		conn, err := pgx.Connect(t.Context(), u.String())
+		if err != nil {
+			t.Fatal("the credential doesn't open:", err)
+		}
+		_ = conn.Close(t.Context())
+	}
+	for endpoint, status := range map[string]int{
+		"": 400, "tarn": 400, "projects/tarn": 404, "projects/tarn/branches/other/endpoints/primary": 404, "projects/none/branches/production/endpoints/primary": 404,
+	} {
+		w.refused(status, role, "POST", "/api/2.0/postgres/credentials", `{"endpoint":"`+endpoint+`"}`)
+	}
 	w.refused(404, "stranger", "POST", "/api/2.0/database/credentials", `{"instance_names":["tarn"]}`)
 	w.refused(404, role, "POST", "/api/2.0/database/credentials", `{"instance_names":["none"]}`)
 }

@@ -24,6 +24,7 @@ func (s *Service) Routes() []endpoint.Route {
 		row(http.MethodPatch, instances+"/{name}", "updateDatabaseInstance", "Change a database instance", endpoint.JSON(s.updateInstance)),
 		row(http.MethodDelete, instances+"/{name}", "deleteDatabaseInstance", "Delete a database instance", endpoint.JSON(s.deleteInstance)),
 		row(http.MethodPost, "/api/2.0/database/credentials", "generateDatabaseCredential", "Make a password for PostgreSQL", endpoint.JSON(s.generateCredential)),
+		row(http.MethodPost, "/api/2.0/postgres/credentials", "generateEndpointCredential", "Make a password for PostgreSQL", endpoint.JSON(s.generateEndpointCredential)),
 		row(http.MethodPost, catalogs, "createDatabaseCatalog", "Make a catalog of a database", endpoint.JSON(s.createCatalog)),
 		row(http.MethodGet, instances+"/{name}/catalogs", "listDatabaseCatalogs", "List the catalogs of an instance", endpoint.JSON(s.listCatalogs)),
 		row(http.MethodGet, catalogs+"/{name}", "getDatabaseCatalog", "Get a catalog of a database", endpoint.JSON(s.getCatalog)),

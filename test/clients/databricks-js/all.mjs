@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import {test} from 'node:test'
 import sdk from '@databricks/sdk-experimental'
-import {createLakebasePool} from '@databricks/lakebase'
+import {createLakebasePool, generateDatabaseCredential} from '@databricks/lakebase'
 
 const {WorkspaceClient} = sdk
 const host = process.env.TARN_URL
@@ -62,5 +62,33 @@ test('Lakebase driver, with a password', async () => {
   })
   const {rows} = await pool.query('SELECT name FROM clients WHERE id = $1', [1])
   assert.deepEqual(rows, [{name: 'Acme Corp'}])
+  await pool.end()
+})
+
+test('Lakebase driver, with a credential of the platform', async () => {
+  const w = client()
+  const headers = new Headers({Accept: 'application/json', 'Content-Type': 'application/json'})
+  await w.apiClient.request({path: '/api/2.0/database/instances', method: 'POST', headers, raw: false, payload: {name: 'js'}})
+  const at = new URL(process.env.TARN_POSTGRES_URL)
+  const workspaceClient = new WorkspaceClient({
+    host, clientId: process.env.TARN_CLIENT_ID, clientSecret: process.env.TARN_CLIENT_SECRET, authType: 'oauth-m2m',
+  })
+  const options = {
+    workspaceClient, endpoint: 'projects/js/branches/production/endpoints/primary',
+    host: at.hostname, port: Number(at.port), database: at.pathname.slice(1), user: process.env.TARN_CLIENT_ID, sslMode: 'disable',
+  }
+  const query = async (pool) => (await pool.query('SELECT current_user AS me, 1 + $1::int AS two', [1])).rows
+  const want = [{me: process.env.TARN_CLIENT_ID, two: 2}]
+  const {token: password, expire_time: until} = await generateDatabaseCredential(workspaceClient, {endpoint: options.endpoint})
+  assert.ok(new Date(until) - Date.now() > 59 * 60 * 1000)
+  const given = createLakebasePool({...options, password})
+  assert.deepEqual(await query(given), want)
+  await given.end()
+
+  // The pool's own way: PostgreSQL looks the password up before it asks for it, and so knows the one before.
+  const pool = createLakebasePool(options)
+  pool.on('error', () => {})
+  await assert.rejects(query(pool), (err) => err.code === '28P01')
+  assert.deepEqual(await query(pool), want)
   await pool.end()
 })
