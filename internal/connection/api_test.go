@@ -71,6 +71,12 @@ func (l *lines) Write(p []byte) (int, error) {
 
 func newWorld(t *testing.T, rules ...string) *world {
 	t.Helper()
+	return newWorldOf(t, 0, rules...)
+}
+
+// newWorldOf is a world in which a test of a connection may take so long.
+func newWorldOf(t *testing.T, testTimeout time.Duration, rules ...string) *world {
+	t.Helper()
 	w := &world{db: pgtest.New(t), log: &lines{}}
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	state, err := store.Open(t.Context(), store.Options{URL: w.db.URL, AppName: "test", Log: slog.New(slog.DiscardHandler)})
@@ -94,6 +100,7 @@ func newWorld(t *testing.T, rules ...string) *world {
 	t.Cleanup(out.Close)
 	s := connection.NewService(connection.Options{
 		Store: state, Sealer: sealer, Outbound: out, Workspace: workspace.New(out), Directory: people(), NewID: newID, Now: time.Now, Log: log,
+		TestTimeout: testTimeout,
 	})
 	g, err := gateway.New(gateway.Options{
 		Routes: append(s.Routes(), s.ReltioRoutes()...), Auth: people(), Now: time.Now, NewID: rand.Text, Log: log,

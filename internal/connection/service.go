@@ -21,6 +21,8 @@ type Options struct {
 	NewID     func() string // a UUID
 	Now       func() time.Time
 	Log       *slog.Logger
+
+	TestTimeout time.Duration // how long a test may take; 0 for a default
 }
 
 // Service keeps and tests connections. It is safe for concurrent use.
@@ -33,13 +35,18 @@ type Service struct {
 	newID     func() string
 	now       func() time.Time
 	log       *slog.Logger
+
+	testTimeout time.Duration
 }
 
 // NewService makes a service.
 func NewService(opt Options) *Service {
+	if opt.TestTimeout == 0 {
+		opt.TestTimeout = testTimeout
+	}
 	return &Service{
 		store: opt.Store, sealer: opt.Sealer, outbound: opt.Outbound, workspace: opt.Workspace, directory: opt.Directory,
-		newID: opt.NewID, now: opt.Now, log: opt.Log,
+		newID: opt.NewID, now: opt.Now, log: opt.Log, testTimeout: opt.TestTimeout,
 	}
 }
 

@@ -42,7 +42,7 @@ type Step struct {
 	Took    time.Duration
 }
 
-// testTimeout is how long a test may take; a warehouse that stands still needs a while to start.
+// testTimeout is how long a test may take where nothing else is said; a warehouse that stands still needs a while to start.
 const testTimeout = 50 * time.Second
 
 // Test tries a connection: it gets a token with the credentials, then has the warehouse run a statement.
@@ -54,7 +54,7 @@ func (s *Service) Test(ctx context.Context, tenant, name string) (Result, error)
 	if c, err = found(c, err); err != nil {
 		return Result{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, testTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.testTimeout)
 	defer cancel()
 	t := &trial{service: s, connection: c}
 	if err := t.run(ctx, sealed); err != nil {
@@ -123,12 +123,13 @@ func (t *trial) why(step string, err error) string {
 	refused, isRefused := errors.AsType[*outbound.Error](err)
 	answer, isAnswer := errors.AsType[*workspace.AnswerError](err)
 	_, isEmpty := errors.AsType[workspace.EmptyTokenError](err)
+	_, isStatement := errors.AsType[*workspace.StatementError](err)
 	switch {
 	case isRefused:
 		return refused.Error()
 	case isAnswer:
 		return "the workspace answered with " + answer.Error()
-	case isEmpty:
+	case isEmpty, isStatement:
 		return err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"

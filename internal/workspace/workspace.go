@@ -91,7 +91,7 @@ func (c *Client) Token(ctx context.Context, base string, cred Credentials) (Toke
 	return Token{Access: vault.Secret(answer.Token), ExpiresIn: time.Duration(answer.ExpiresIn) * time.Second}, nil
 }
 
-// do makes a request and decodes its answer. Secrets are taken out of what it says when it refuses.
+// do makes a request and decodes its answer, unless out is nil. Secrets are taken out of what it says when it refuses.
 func (c *Client) do(req *http.Request, out any, secrets ...vault.Secret) error {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "tarn")
@@ -109,6 +109,9 @@ func (c *Client) do(req *http.Request, out any, secrets ...vault.Secret) error {
 	}
 	if res.StatusCode < http.StatusOK || res.StatusCode >= http.StatusMultipleChoices {
 		return newAnswerError(res.StatusCode, body, secrets)
+	}
+	if out == nil {
+		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return fmt.Errorf("the answer is not JSON of the expected form")
