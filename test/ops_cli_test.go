@@ -9,6 +9,39 @@ import (
 	"testing"
 )
 
+// TestMisuse holds by which status a script knows that it gave arguments which no command takes, and that one failed.
+func TestMisuse(t *testing.T) {
+	t.Parallel()
+	none := t.TempDir()
+	for code, each := range map[int][][]string{
+		0: {{"--help"}, {"token", "--help"}, {"version"}},
+		1: {{"token", "create", "--user", "x", "--data-dir", none}, {"psql", "--data-dir", none}, {"serve", "--login-create", "--data-dir", none}},
+		2: {
+			{}, {"nonsense"}, {"token"}, {"--nonsense"}, {"token", "create", "--lifetime", "long"}, {"serve", "--log-level", "loud"},
+			{"user", "create"}, {"token", "create", "one", "two"}, {"serve", "--login-link", "always"},
+		},
+	} {
+		for _, args := range each {
+			if out, errs, got := command(t, "", nil, args...); got != code || code == 2 && !strings.Contains(errs, "tarn: error: ") || code != 0 && strings.Contains(errs, "panic") {
+				t.Errorf("tarn %s: status %d\n%s%s", strings.Join(args, " "), got, out, errs)
+			}
+		}
+	}
+}
+
+// TestStopped has commands that need a lakebase's PostgreSQL say so.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	s := serve(t, dataDir(t))
+	s.stop(t)
+	for _, args := range [][]string{{"token", "create", "--user", "ann"}, {"token", "create", "--admin"}, {"psql", "--", "-c", "SELECT 1"}} {
+		_, errs, code := command(t, "", []string{"TARN_DATA_DIR=" + s.dir}, args...)
+		if code != 1 || !strings.Contains(errs, "does not run") || !strings.Contains(errs, "hint: Start it: tarn serve --data-dir "+s.dir) {
+			t.Errorf("tarn %s: status %d\n%s", strings.Join(args, " "), code, errs)
+		}
+	}
+}
+
 func TestDataAPICommand(t *testing.T) {
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.conf")
@@ -39,8 +72,8 @@ func TestDataAPICommand(t *testing.T) {
 		{"short secret", []string{"--dump-config"}, []string{"PGRST_JWT_SECRET=hush"}, `^$`, `at least 32 characters`, 1},
 		{"same ports", []string{"--dump-config"}, []string{"PGRST_SERVER_PORT=3000", "PGRST_ADMIN_SERVER_PORT=3000"}, `^$`,
 			`admin-server-port cannot be the same as server-port`, 1},
-		{"two things at once", []string{"--dump-config", "--ready"}, nil, ``, `can't be used together`, 80},
-		{"no such flag", []string{"--nonsense"}, nil, ``, `unknown flag --nonsense`, 80},
+		{"two things at once", []string{"--dump-config", "--ready"}, nil, ``, `can't be used together`, 2},
+		{"no such flag", []string{"--nonsense"}, nil, ``, `unknown flag --nonsense`, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, errs, code := command(t, "", c.environ, append([]string{"data-api"}, c.args...)...)

@@ -51,6 +51,12 @@ func (e *env) logger(level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: level}))
 }
 
+// misused is the exit status of who gives arguments that no command takes, as other programs have it; kong has another.
+const (
+	misused     = 2
+	misusedKong = 80
+)
+
 // exit is thrown by kong's exit hook and caught in Main, so that only main ends the process.
 type exit int
 
@@ -62,7 +68,9 @@ func Main(args []string, stdout, stderr io.Writer) (status int) {
 			if !ok {
 				panic(p) //nolint:forbidigo // not ours to catch
 			}
-			status = int(code)
+			if status = int(code); status == misusedKong {
+				status = misused
+			}
 		}
 	}()
 	relaxGC()

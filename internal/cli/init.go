@@ -27,6 +27,9 @@ func (c *psqlCommand) Run(e *env) error {
 	if err != nil {
 		return withHint(err, "Start the lakebase first: tarn serve --data-dir "+c.DataDir)
 	}
+	if !address.Running(e.ctx) {
+		return stopped(c.DataDir)
+	}
 	program, err := exec.LookPath(filepath.Join(address.BinDir, "psql"))
 	if err != nil {
 		if program, err = exec.LookPath("psql"); err != nil {
@@ -48,6 +51,11 @@ func (c *psqlCommand) Run(e *env) error {
 		return quiet{exit.ExitCode()}
 	}
 	return err
+}
+
+// stopped says that nobody serves the lakebase of a data directory.
+func stopped(dataDir string) error {
+	return withHint(errors.New("the lakebase in "+dataDir+" does not run"), "Start it: tarn serve --data-dir "+dataDir)
 }
 
 // hint is an error that says what to do about it.

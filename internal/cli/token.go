@@ -133,6 +133,9 @@ func (c *tokenCreateCommand) sign(e *env) error {
 	}
 	if opt.StateURL == "" {
 		if at, err := embedded.Locate(c.DataDir); err == nil {
+			if !at.Running(e.ctx) {
+				return stopped(c.DataDir)
+			}
 			opt.StateURL = at.RoleURL(embedded.StoreRole, embedded.StoreDatabase)
 		} else if _, err := os.Stat(server.KeyDir(c.DataDir)); err != nil {
 			return withHint(fmt.Errorf("no keys are at hand: no lakebase is served from %s", c.DataDir),

@@ -117,7 +117,8 @@ func (b *builder) properties(t reflect.Type) object {
 	return schema
 }
 
-// Fields are the names of all that a type's JSON has, such as lists[].label, in the order of its fields.
+// Fields are the names of all that a type's JSON has and what each is, such as "lists[].label string", in the order of its
+// fields.
 func Fields(t reflect.Type) []string {
 	return fields(t, "", nil, nil)
 }
@@ -139,7 +140,7 @@ func fields(t reflect.Type, prefix string, within []reflect.Type, out []string) 
 	case reflect.Struct:
 		within = append(slices.Clip(within), t)
 		for _, f := range flat(t) {
-			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			if name == "-" {
 				continue
 			}
@@ -150,9 +151,28 @@ func fields(t reflect.Type, prefix string, within []reflect.Type, out []string) 
 			if prefix != "" {
 				at = prefix + "." + name
 			}
-			out = append(out, at)
+			kind := kindOf(f.Type)
+			if strings.Contains(options, "string") {
+				kind = "string"
+			}
+			out = append(out, at+" "+kind)
 			out = fields(f.Type, at, within, out)
 		}
 	}
 	return out
+}
+
+// kindOf is what a type is in JSON; any for one that may be several things.
+func kindOf(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	kind, ok := (&builder{names: map[reflect.Type]string{}, schemas: object{}}).schema(t)["type"].(string)
+	switch {
+	case ok:
+		return kind
+	case t.Kind() == reflect.Struct && !implements[json.Marshaler](t):
+		return "object"
+	}
+	return "any"
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Address says how to reach a cluster. It is kept in the data directory for processes that only connect.
@@ -43,6 +44,16 @@ func Locate(dataDir string) (Address, error) {
 	}
 	a.password = strings.TrimSpace(string(password))
 	return a, nil
+}
+
+// Running tells whether the cluster's server takes connections.
+func (a Address) Running(ctx context.Context) bool {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", filepath.Join(a.SocketDir, ".s.PGSQL."+strconv.Itoa(a.Port)))
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // URL is the superuser's, over the socket. Like the other roles that Tarn logs in as there, it needs no password: the
