@@ -80,7 +80,7 @@ func openInstances(opt ServeOptions, state *store.DB) (*databases.Service, error
 		return nil, err
 	}
 	return &databases.Service{
-		Store: state, Tables: state, Accounts: state, Server: opt.Instances.server, Sources: sources, Host: opt.Instances.PublicHost, Holder: rand.Text(), Log: opt.Log,
+		Store: state, Tables: state, Slots: state, Accounts: state, Server: opt.Instances.server, Sources: sources, Host: opt.Instances.PublicHost, Holder: rand.Text(), Log: opt.Log,
 	}, nil
 }
 

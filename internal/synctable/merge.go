@@ -43,5 +43,5 @@ func (c *copying) merge(ctx context.Context, told Progress) error {
 		}
 		*step.rows = tag.RowsAffected()
 	}
-	return nil
+	return c.forget(ctx)
 }

@@ -199,8 +199,10 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 }
 
 // appendText appends a text as COPY wants it.
-func appendText(b []byte, v parquet.Value) []byte {
-	for _, c := range v.ByteArray() {
+func appendText(b []byte, v parquet.Value) []byte { return appendEscaped(b, v.ByteArray()) }
+
+func appendEscaped(b, text []byte) []byte {
+	for _, c := range text {
 		switch c {
 		case '\\':
 			b = append(b, `\\`...)

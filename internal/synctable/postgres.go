@@ -13,7 +13,8 @@ import (
 type Postgres struct {
 	conn          *pgx.Conn
 	schema, table string
-	stored        bool // whether it must be a table of which the rows are stored
+	stored        bool   // whether it must be a table of which the rows are stored
+	snapshot      string // of another transaction, which is to be read; empty for what there is
 	columns       []Column
 }
 
@@ -53,12 +54,22 @@ func (p *Postgres) Columns(ctx context.Context) ([]Column, error) {
 // hold begins a transaction that can't write. In it a stored table stays the one that it is: what is found out of it after the
 // lock is true of what is read.
 func (p *Postgres) hold(ctx context.Context) error {
-	if _, err := p.conn.Exec(ctx, "BEGIN READ ONLY"); err != nil {
+	begin := "BEGIN READ ONLY"
+	if p.snapshot != "" {
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + literal(p.snapshot)
+	}
+	const form = "; SET LOCAL datestyle = ISO; SET LOCAL intervalstyle = postgres; SET LOCAL extra_float_digits = 3"
+	if _, err := p.conn.PgConn().Exec(ctx, begin+form).ReadAll(); err != nil {
 		return err
 	}
 	if !p.stored {
 		return nil
 	}
+	return p.lock(ctx)
+}
+
+// lock keeps the table as it is until the transaction ends. Its rows may change.
+func (p *Postgres) lock(ctx context.Context) error {
 	_, err := p.conn.Exec(ctx, "LOCK TABLE ONLY "+quote(p.schema, p.table)+" IN ACCESS SHARE MODE")
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && (pgErr.Code == "42P01" || pgErr.Code == "3F000") {
 		return Missing(p.schema, p.table)

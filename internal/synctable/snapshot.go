@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -39,7 +40,11 @@ func (c *copying) snapshot(ctx context.Context, told Progress) error {
 	if err := c.exec(ctx, "ALTER TABLE "+table+" ADD PRIMARY KEY ("+quoteAll(c.target.PrimaryKey)+")", "ANALYZE "+table); err != nil {
 		return duplicates(err)
 	}
-	return c.swap(ctx, table, defs)
+	if err := c.swap(ctx, table, defs); err != nil {
+		return err
+	}
+	c.made, c.old = true, fresh
+	return c.forget(ctx)
 }
 
 func (c *copying) schemas(ctx context.Context) error {
@@ -63,7 +68,11 @@ func (c *copying) swap(ctx context.Context, fresh string, defs []string) error {
 	}
 	old := quote(StateSchema, c.old)
 	steps := []string{"ALTER TABLE " + c.parent() + " DETACH PARTITION " + old, "DROP TABLE " + old}
-	steps = append(append(steps, c.alterations()...), attach)
+	retyped, err := c.retyped(ctx, fresh)
+	if err != nil {
+		return err
+	}
+	steps = append(append(append(steps, c.alterations()...), retyped...), attach)
 	if err := c.exec(ctx, "SET LOCAL lock_timeout = '"+lockTimeout+"'"); err != nil {
 		return err
 	}
@@ -122,6 +131,25 @@ func (c *copying) alterations() []string {
 		}
 	}
 	return steps
+}
+
+// retyped give the target's columns the types of the source's, for which it has to be empty. What is built on one of them, such
+// as a view, keeps it from that; then the error names it.
+func (c *copying) retyped(ctx context.Context, fresh string) ([]string, error) {
+	const query = `SELECT quote_ident(a.attname), format_type(f.atttypid, f.atttypmod) FROM pg_attribute a
+		JOIN pg_attribute f ON f.attname = a.attname AND f.attrelid = $2::regclass AND f.attnum > 0 AND NOT f.attisdropped
+		WHERE a.attrelid = $1::regclass AND a.attnum > 0 AND NOT a.attisdropped AND (a.atttypid, a.atttypmod) IS DISTINCT FROM (f.atttypid, f.atttypmod)`
+	rows, err := c.tx.Query(ctx, query, c.parent(), fresh)
+	if err != nil {
+		return nil, err
+	}
+	var name, typing string
+	var steps []string
+	_, err = pgx.ForEachRow(rows, []any{&name, &typing}, func() error {
+		steps = append(steps, "ALTER TABLE "+c.parent()+" ALTER COLUMN "+name+" DROP DEFAULT, ALTER COLUMN "+name+" TYPE "+typing+" USING NULL::"+typing)
+		return nil
+	})
+	return steps, err
 }
 
 func (c *copying) parent() string { return quote(c.target.Schema, c.target.Table) }

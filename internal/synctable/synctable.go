@@ -42,7 +42,11 @@ type Target struct {
 type Progress func(rows int64)
 
 // Result says what was done.
-type Result struct{ Rows, Inserted, Updated, Deleted int64 }
+type Result struct {
+	Rows                       int64 // of the target
+	Inserted, Updated, Deleted int64
+	Copied                     string // why all rows were copied rather than what changed; empty if they weren't
+}
 
 // StateSchema is where the partitions that hold the rows are, out of the sight of the Data API.
 const StateSchema = "tarn_sync"

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -89,7 +90,9 @@ type Table struct {
 	Rows        int64
 	SyncStart   *time.Time
 	SyncEnd     *time.Time
-	Stopped     bool // whether its instance is
+	Note        string // how it is synced
+	Retained    int64  // bytes of the log that its source's server keeps for it
+	Stopped     bool   // whether its instance is
 }
 
 // InstanceChange is what of an instance is to change; nil for what isn't.
@@ -103,6 +106,7 @@ type InstanceChange struct {
 type Outcome struct {
 	Failure string // empty if it succeeded
 	Rows    int64
+	Note    string
 	Next    *time.Duration // until the next run; nil for none that isn't asked for
 }
 
@@ -137,21 +141,56 @@ type TableStore interface {
 
 	// Claim takes the table whose run is due the longest, for as long as a lease; nil if there is none.
 	Claim(ctx context.Context, holder string, lease time.Duration) (*Table, error)
-	// Prolong tells of progress. It is false if the lease is lost.
-	Prolong(ctx context.Context, id int64, holder string, lease time.Duration, rows int64) (bool, error)
+	// Prolong tells of progress. It isn't held if the lease is lost. It is asked if a client has asked for another run since.
+	Prolong(ctx context.Context, id int64, holder string, lease time.Duration, rows int64) (held, asked bool, err error)
 	Finish(ctx context.Context, id int64, holder string, o Outcome) error
 	// Release gives a table back whose run was interrupted: it is due at once.
 	Release(ctx context.Context, id int64, holder string) error
+}
+
+// Slot is a record of a replication slot at the source of a table.
+type Slot struct {
+	Name     string
+	TableID  *int64 // nil for one that is to be dropped
+	Source   string
+	Database *string // of the server; nil for one elsewhere
+}
+
+// Synced is that a table which is being followed has what its source had at a time.
+type Synced struct {
+	AsOf    time.Time
+	Rows    int64
+	Changed bool // whether it got something since the last time
+	Note    string
+}
+
+// SlotStore keeps the replication slots, and how far the tables are that follow them.
+type SlotStore interface {
+	// ReserveSlot must be called before a slot is made. It is false if the lease is lost.
+	ReserveSlot(ctx context.Context, holder string, s Slot) (bool, error)
+	// GiveUpSlot has the slot of a table dropped soon, if it has one.
+	GiveUpSlot(ctx context.Context, tableID int64) error
+	// DueSlot returns the slot that nobody has looked at for the longest; nil if all have been just now.
+	DueSlot(ctx context.Context) (*Slot, error)
+	SlotKeeps(ctx context.Context, name string, bytes int64) error
+	// ForgetSlot forgets one that was dropped.
+	ForgetSlot(ctx context.Context, name string) error
+	Note(ctx context.Context, tableID int64, note string) error
+	// Synced is false if the lease is lost.
+	Synced(ctx context.Context, id int64, holder string, s Synced) (bool, error)
 }
 
 // Service serves the API and keeps the tables up to date.
 type Service struct {
 	Store    Store
 	Tables   TableStore
+	Slots    SlotStore
 	Server   Server // nil if Tarn may not administer its PostgreSQL
 	Sources  Sources
 	Accounts auth.Directory
 	Host     string // where clients reach the Data API; empty for the host that they asked
 	Holder   string // tells this process from others
 	Log      *slog.Logger
+
+	streams atomic.Int32 // that run in this process
 }

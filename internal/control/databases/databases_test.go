@@ -67,8 +67,13 @@ func (server) Enable(context.Context, *pgx.Conn) error        { return nil }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOn(t, pgtest.New(t))
+}
+
+func newWorldOn(t *testing.T, db *pgtest.DB) *world {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	home, db := pgtest.New(t), pgtest.New(t)
+	home := pgtest.New(t)
 	state, err := store.Open(t.Context(), store.Options{URL: home.URL, AppName: "test", Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(state.Close)
 	w := &world{T: t, db: db}
 	w.accounts = accounts{"root": {Name: "root", Active: true, Admin: true}}
-	w.service = &databases.Service{Store: state, Tables: state, Server: server{db.URL}, Accounts: w.accounts, Holder: "one", Log: log}
+	w.service = &databases.Service{Store: state, Tables: state, Slots: state, Server: server{db.URL}, Accounts: w.accounts, Holder: "one", Log: log}
 	gw, err := gateway.New(gateway.Options{
 		Routes: w.service.Routes(), Auth: byHeader{}, WorkspaceID: "1", Now: time.Now, NewID: func() string { return "id" },
 		Source: func(*http.Request) netip.Addr { return netip.Addr{} }, Log: log,
@@ -238,7 +243,7 @@ func TestGoesOn(t *testing.T) {
 	}
 	w.run()
 	w.await("main.public.copy", inState("ONLINE_CONTINUOUS_UPDATE"))
-	if ok, err := w.service.Tables.Prolong(t.Context(), claimed.ID, "dead", time.Minute, 0); ok || err != nil {
+	if ok, _, err := w.service.Tables.Prolong(t.Context(), claimed.ID, "dead", time.Minute, 0); ok || err != nil {
 		t.Error("the dead prolongs", err)
 	}
 	w.db.Exec(t, "INSERT INTO source VALUES (2)")

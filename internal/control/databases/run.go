@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,20 +27,26 @@ const (
 	continuousPause = 5 * time.Second
 	continuousShare = 3
 
+	maxStreams     = 32               // of tables that a process follows at a time
+	rightsInterval = 10 * time.Second // in which the creator's rights are checked while a table is followed
+
 	firstRetry = 5 * time.Second
 	lastRetry  = 5 * time.Minute
 )
 
 // Run keeps synced tables up to date until the context ends. A table is synced by one process at a time; what a process
-// leaves behind when it dies, another begins anew.
+// leaves behind when it dies, another goes on with.
 func (s *Service) Run(ctx context.Context) {
+	var streams sync.WaitGroup
+	defer streams.Wait()
 	for ctx.Err() == nil {
+		s.tend(ctx)
 		t, err := s.Tables.Claim(ctx, s.Holder, lease)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("can't look for synced tables that are due", "error", err)
 		}
 		if t != nil {
-			s.sync(ctx, t)
+			s.sync(ctx, t, &streams)
 			continue
 		}
 		select {
@@ -48,61 +56,96 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// sync does one run, and writes down how it ended.
-func (s *Service) sync(ctx context.Context, t *Table) {
-	running, stop := context.WithCancel(ctx)
-	var rows atomic.Int64
-	beaten := make(chan struct{})
+// turn is a process's turn at a table, from when it is claimed until it is given back.
+type turn struct {
+	*Table
+
+	ctx    context.Context // ends when the lease is lost
+	stop   context.CancelCauseFunc
+	beaten chan struct{}
+	began  time.Time
+	rows   atomic.Int64
+	stream atomic.Bool // whether all that is left is to follow the source
+	log    *slog.Logger
+}
+
+// errAsked is that a client asks for a table to be synced again, which ends the stream that it is followed by.
+var errAsked = errors.New("another sync was asked for")
+
+// sync does one run, and writes down how it ended. A table that is followed goes on in the background.
+func (s *Service) sync(ctx context.Context, t *Table, streams *sync.WaitGroup) {
+	running, stop := context.WithCancelCause(ctx)
+	own := &turn{
+		Table: t, ctx: running, stop: stop, beaten: make(chan struct{}), began: time.Now(), log: s.Log.With("table", t.Name),
+	}
 	go func() {
-		defer close(beaten)
-		s.beat(running, stop, t, &rows)
+		defer close(own.beaten)
+		s.beat(own)
 	}()
-	began := time.Now()
-	res, err := s.copy(running, t, func(n int64) { rows.Store(n) })
-	stop()
-	<-beaten
-	log := s.Log.With("table", t.Name, "duration", time.Since(began).Round(time.Millisecond).String())
+	w, err := s.copy(own)
+	if err == nil && t.Spec.Policy == continuousPolicy && w.replica != nil && s.streams.Add(1) <= maxStreams {
+		streams.Go(func() {
+			defer s.streams.Add(-1)
+			s.end(ctx, own, w, s.follow(own, w))
+		})
+		return
+	} else if err == nil && t.Spec.Policy == continuousPolicy && w.replica != nil {
+		s.streams.Add(-1) // there are too many: this one is followed in steps
+	}
+	s.end(ctx, own, w, err)
+}
+
+// end writes down how a turn has ended.
+func (s *Service) end(ctx context.Context, own *turn, w *work, err error) {
+	w.close()
+	own.stop(nil)
+	<-own.beaten
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	out := Outcome{Rows: res.Rows}
+	log := own.log.With("duration", time.Since(own.began).Round(time.Millisecond).String())
+	out := Outcome{Rows: w.result.Rows, Note: w.note}
 	switch {
-	case ctx.Err() != nil && err != nil: // Tarn ends: another process goes on, or this one when it is back
-		if err := s.Tables.Release(end, t.ID, s.Holder); err != nil {
+	// Tarn ends, or the table is to be synced from the begin: another process goes on, or this one.
+	case err != nil && (ctx.Err() != nil || synctable.IsStale(err) || errors.Is(context.Cause(own.ctx), errAsked)):
+		if err := s.Tables.Release(end, own.ID, s.Holder); err != nil {
 			log.Warn("can't give a synced table back; its lease will end", "error", err)
 		}
 		return
 	case err != nil:
 		log.Warn("synced table failed", "error", err)
 		if out.Failure = plain(err); !errors.As(err, new(*endedError)) {
-			out.Next = retryIn(t.Failures)
+			out.Next = retryIn(own.Failures)
 		}
 	default:
-		log.Info("synced table is up to date", "rows", res.Rows, "inserted", res.Inserted, "updated", res.Updated, "deleted", res.Deleted)
-		if t.Spec.Policy == continuousPolicy {
-			pause := max(continuousPause, continuousShare*time.Since(began))
+		res := w.result
+		log.Info("synced table is up to date", "rows", res.Rows, "inserted", res.Inserted, "updated", res.Updated, "deleted", res.Deleted, "copied", res.Copied)
+		if own.Spec.Policy == continuousPolicy {
+			pause := max(continuousPause, continuousShare*time.Since(own.began))
 			out.Next = &pause
 		}
 	}
-	if err := s.Tables.Finish(end, t.ID, s.Holder, out); err != nil {
+	if err := s.Tables.Finish(end, own.ID, s.Holder, out); err != nil {
 		log.Warn("can't write down how the sync ended; it will be done again", "error", err)
 	}
 }
 
-// beat prolongs the lease while a run is on. Without it the run ends.
-func (s *Service) beat(ctx context.Context, stop context.CancelFunc, t *Table, rows *atomic.Int64) {
+// beat prolongs the lease while a turn lasts. Without it the turn ends.
+func (s *Service) beat(own *turn) {
 	held := time.Now()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-own.ctx.Done():
 			return
 		case <-time.After(heartbeat):
 		}
-		ok, err := s.Tables.Prolong(ctx, t.ID, s.Holder, lease, rows.Load())
+		ok, asked, err := s.Tables.Prolong(own.ctx, own.ID, s.Holder, lease, own.rows.Load())
 		switch {
+		case ok && asked && own.stream.Load():
+			own.stop(errAsked)
 		case ok:
 			held = time.Now()
 		case err == nil, time.Since(held) > lease-heartbeat:
-			stop()
+			own.stop(nil)
 			return
 		}
 	}
@@ -117,62 +160,6 @@ func retryIn(failures int) *time.Duration {
 		}
 	}
 	return &wait
-}
-
-func (s *Service) copy(ctx context.Context, t *Table, told synctable.Progress) (synctable.Result, error) {
-	var none synctable.Result
-	types, err := overrides(&t.Spec)
-	if err != nil {
-		return none, err
-	}
-	if err := s.stillMay(ctx, t); err != nil {
-		return none, err
-	}
-	src, err := s.open(ctx, t.Spec.Source)
-	if err != nil {
-		return none, err
-	}
-	defer src.Close()
-	conn, err := s.owner(ctx, t.Database)
-	if err != nil {
-		return none, err
-	}
-	defer closeConn(ctx, conn)
-	to := synctable.Target{
-		ID: t.ID, Schema: t.SchemaName, Table: t.TableName, PrimaryKey: t.Spec.PrimaryKey, Latest: t.Spec.TimeseriesKey,
-		Types: types, MakeSchema: t.Spec.MakeObjects, Comment: "Synced from " + t.Spec.Source,
-	}
-	var role bool
-	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", t.Creator).Scan(&role); err != nil {
-		return none, err
-	}
-	if role {
-		to.Readers = []string{t.Creator}
-	}
-	if t.Spec.Policy == snapshotPolicy || t.FullRefresh {
-		return synctable.Snapshot(ctx, conn, src, to, told)
-	}
-	return synctable.Merge(ctx, conn, src, to, told)
-}
-
-// open opens a source.
-func (s *Service) open(ctx context.Context, name string) (synctable.Source, error) {
-	p := parts(name)
-	if s.Sources != nil && s.Sources.Has(p[0]) {
-		return s.Sources.Open(ctx, p[0], p[1], p[2])
-	}
-	c, err := s.Store.Catalog(ctx, p[0])
-	if err != nil {
-		return nil, err
-	}
-	if c == nil {
-		return nil, endpoint.NotFound("There is no catalog '" + p[0] + "'.")
-	}
-	conn, err := s.owner(ctx, c.Database)
-	if err != nil {
-		return nil, err
-	}
-	return synctable.NewStored(conn, p[1], p[2]), nil
 }
 
 // overrides are the types of columns that aren't to have the source's.

@@ -1,5 +1,7 @@
 package databases
 
+import "fmt"
+
 // table is a synced table as clients know it.
 type table struct {
 	Name              string `json:"name"`
@@ -53,7 +55,7 @@ func (s *Service) showTable(t *Table) *table {
 	out := &table{
 		Name: t.Name, Instance: t.Instance, EffectiveInstance: t.Instance, Database: t.Database, EffectiveDatabase: t.Database,
 		Spec: t.Spec, Provisioning: "ACTIVE",
-		Status: status{State: state(t), Message: t.Failure, PipelineID: t.PipelineID},
+		Status: status{State: state(t), Message: message(t), PipelineID: t.PipelineID},
 	}
 	if t.SyncEnd != nil {
 		out.Status.LastSync = &position{
@@ -76,6 +78,18 @@ func (s *Service) showTable(t *Table) *table {
 		out.Status.Triggered = done
 	}
 	return out
+}
+
+// message says why a table can't be synced, or how it is.
+func message(t *Table) string {
+	if t.Failure != "" {
+		return t.Failure
+	}
+	text := t.Note
+	if t.Retained > 0 {
+		text += fmt.Sprintf(" The source's server keeps %d MiB of its log for it.", (t.Retained+1<<20-1)>>20)
+	}
+	return text
 }
 
 // state is what of a table's record clients wait for.
