@@ -126,6 +126,7 @@ var dependents = map[string]string{
 	"github.com/posener/complete":         "cli",
 	"github.com/willabides/kongplete":     "cli",
 	"github.com/alecthomas/kong":          "cli",
+	"github.com/jackc/pglogrepl":          "synctable",
 	"github.com/jackc/pgx/v5":             "pg pg/embedded dataapi dataapi/exec dataapi/introspect server cli pgtest store synctable control/databases",
 	"github.com/parquet-go/parquet-go":    "synctable",
 	"github.com/tink-crypto/tink-go/v2":   "vault",

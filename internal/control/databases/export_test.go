@@ -6,7 +6,9 @@ import (
 )
 
 // Tend looks after a slot, with another limit.
-func (s *Service) Tend(ctx context.Context, slot *Slot, most int64) error { return s.tendSlot(ctx, slot, most) }
+func (s *Service) Tend(ctx context.Context, slot *Slot, most int64) error {
+	return s.tendSlot(ctx, slot, most)
+}
 
 // AnySlot is the slot of the first table of the own instance.
 func (s *Service) AnySlot(t *testing.T) *Slot {
