@@ -15,8 +15,9 @@ import (
 const changesChannel = "tarn_changes"
 
 const (
-	pingTopic = "ping"
-	pingEvery = time.Second
+	pingTopic   = "ping"
+	pingEvery   = time.Second
+	pingTimeout = 2 * time.Second
 	// deafAfter is how long after its last ping that came back a process believes that it hears of all changes.
 	deafAfter = 5 * time.Second
 )
@@ -108,11 +109,16 @@ func (d *DB) ping(ctx context.Context) {
 }
 
 func (d *DB) sendPing(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingEvery)
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
+	conn, err := d.pool.Acquire(ctx) // which may take its time
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	ping := pingTopic + " " + d.changes.name + " " + strconv.FormatInt(int64(time.Since(d.changes.start)), 10)
 	// Nothing is lost with a ping: it needn't wait for the disk.
-	_, err := d.pool.Exec(ctx, "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", changesChannel, ping)
+	_, err = conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)", changesChannel, ping)
 	return err
 }
 
