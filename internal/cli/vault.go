@@ -21,7 +21,7 @@ type vaultFlags struct {
 	OutboundCA string   `type:"existingfile" env:"TARN_OUTBOUND_CA" help:"File of certificates (PEM) that these hosts' certificates may be signed with, besides the system's."`
 
 	Credentials          string `env:"TARN_CREDENTIALS" placeholder:"URL" help:"Key-value store (version 2) of a HashiCorp Vault or OpenBao server for the credentials of applications, in place of Tarn's own state: https://HOST/MOUNT/PREFIX."`
-	CredentialsLogin     string `env:"TARN_CREDENTIALS_LOGIN" placeholder:"HOW" help:"How to log in there: token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE; with @MOUNT at the end for another mount."`
+	CredentialsLogin     string `env:"TARN_CREDENTIALS_LOGIN" placeholder:"HOW" help:"How to log in there: token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE[:TOKEN-FILE]; with @MOUNT at the end for another mount."`
 	CredentialsNamespace string `env:"TARN_CREDENTIALS_NAMESPACE" help:"Namespace there."`
 	CredentialsCA        string `type:"existingfile" env:"TARN_CREDENTIALS_CA" help:"File of certificates (PEM) that its certificate is signed with."`
 }

@@ -97,7 +97,7 @@ func TestLogins(t *testing.T) {
 	if _, err := wrong.Read(ctx, at, "id"); err == nil || strings.Contains(err.Error(), "wrong") {
 		t.Error(err)
 	}
-	for _, bad := range []string{"", "token", "token:", "approle:x", "kubernetes:", "userpass:x:y"} {
+	for _, bad := range []string{"", "token", "token:", "approle:x", "kubernetes:", "kubernetes::x", "kubernetes:x:", "userpass:x:y"} {
 		if _, err := kv.ParseLogin(bad); err == nil {
 			t.Error(bad)
 		}
@@ -109,12 +109,49 @@ func TestLogins(t *testing.T) {
 	}
 }
 
+// A pod logs in with the token of its service account, which Kubernetes replaces from time to time.
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	r := newRecorded(t)
+	r.pod = "pod-token-1"
+	file := secretFile(t, r.pod)
+	at := credential.Path{App: "app"}
+	for mount, ok := range map[string]bool{"": true, "@k8s-prod": true, "@elsewhere": false} {
+		b := open(t, r.URL+"/secret/tarn", "kubernetes:tarn:"+file+mount)
+		if _, err := b.Put(t.Context(), at, "id", "v", "me"); (err == nil) != ok {
+			t.Errorf("mount %q: %v", mount, err)
+		}
+	}
+	b := open(t, r.URL+"/secret/tarn", "kubernetes:tarn:"+file)
+	read := func(step string, good bool) {
+		t.Helper()
+		got, err := b.Read(t.Context(), at, "id")
+		if (err == nil) != good || good && got["id"] != "v" || err != nil && strings.Contains(err.Error(), "pod-token") {
+			t.Error(step, got, err)
+		}
+	}
+	read("the first token", true)
+	r.replacePod("pod-token-2")
+	read("a token that isn't good any more", false)
+	if err := os.WriteFile(file, []byte("pod-token-2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read("the next one", true)
+	if _, err := open(t, r.URL+"/secret/tarn", "kubernetes:other:"+file).Read(t.Context(), at, "id"); err == nil || strings.Contains(err.Error(), "pod-token") {
+		t.Error("another role:", err)
+	}
+	if _, err := open(t, r.URL+"/secret/tarn", "kubernetes:tarn:"+file+".none").Read(t.Context(), at, "id"); !errors.Is(err, os.ErrNotExist) {
+		t.Error("no file:", err)
+	}
+}
+
 // recorded answers as the documentation of the key-value store, version 2, and of the ways to log in says.
 type recorded struct {
 	*httptest.Server
 
 	mu       sync.Mutex
 	tokens   map[string]bool
+	pod      string // token of a service account
 	made     int
 	failing  int
 	counts   map[string]int
@@ -130,6 +167,14 @@ func newRecorded(t *testing.T) *recorded {
 }
 
 func (r *recorded) revoke() { r.mu.Lock(); defer r.mu.Unlock(); clear(r.tokens) }
+
+// replacePod has a service account use another token, and takes back what the one before brought.
+func (r *recorded) replacePod(token string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pod = token
+	clear(r.tokens)
+}
 
 func (r *recorded) fail(n int) { r.mu.Lock(); defer r.mu.Unlock(); r.failing = n }
 
@@ -165,10 +210,16 @@ func (r *recorded) answer(req *http.Request, in map[string]any) (int, map[string
 		if in["role_id"] != "role" || in["secret_id"] != "hush" {
 			return http.StatusBadRequest, errs("invalid role or secret ID")
 		}
-		r.made++
-		token := fmt.Sprint("token", r.made)
-		r.tokens[token] = true
-		return http.StatusOK, map[string]any{"auth": map[string]any{"client_token": token, "renewable": true, "lease_duration": lease}}
+		return r.login()
+	}
+	if p == "auth/kubernetes/login" || p == "auth/k8s-prod/login" {
+		switch {
+		case in["role"] != "tarn":
+			return http.StatusBadRequest, errs(fmt.Sprintf("invalid role name %q", in["role"]))
+		case in["jwt"] != r.pod:
+			return http.StatusForbidden, errs("permission denied")
+		}
+		return r.login()
 	}
 	token := req.Header.Get("X-Vault-Token")
 	if !r.tokens[token] {
@@ -219,6 +270,14 @@ func (r *recorded) answer(req *http.Request, in map[string]any) (int, map[string
 		return http.StatusNoContent, nil
 	}
 	return http.StatusMethodNotAllowed, errs("unsupported operation")
+}
+
+// login gives a token.
+func (r *recorded) login() (int, map[string]any) {
+	r.made++
+	token := fmt.Sprint("token", r.made)
+	r.tokens[token] = true
+	return http.StatusOK, map[string]any{"auth": map[string]any{"client_token": token, "renewable": true, "lease_duration": lease}}
 }
 
 func version(n int) map[string]any {

@@ -18,8 +18,8 @@ type Login interface {
 // serviceAccountToken is where Kubernetes puts the token of a pod's service account.
 const serviceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// ParseLogin reads how to log in: token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE. Secrets are in files, which
-// are read at each login. After an @ comes where the method is mounted, if it isn't at its usual place.
+// ParseLogin reads how to log in: token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE[:TOKEN-FILE]. Secrets are in
+// files, which are read at each login. After an @ comes where the method is mounted, if it isn't at its usual place.
 func ParseLogin(text string) (Login, error) {
 	text, mount, _ := strings.Cut(text, "@")
 	kind, rest, _ := strings.Cut(text, ":")
@@ -36,11 +36,15 @@ func ParseLogin(text string) (Login, error) {
 			return appRole{mount, role, file}, nil
 		}
 	case "kubernetes":
-		if rest != "" {
-			return kubernetes{mount, rest, serviceAccountToken}, nil
+		role, file, given := strings.Cut(rest, ":")
+		if !given {
+			file = serviceAccountToken
+		}
+		if role != "" && file != "" {
+			return kubernetes{mount, role, file}, nil
 		}
 	}
-	return nil, fmt.Errorf("%q is no way to log in: it must be token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE, with @MOUNT at its end if need be", text)
+	return nil, fmt.Errorf("%q is no way to log in: it must be token:FILE, approle:ROLE-ID:SECRET-ID-FILE or kubernetes:ROLE[:TOKEN-FILE], with @MOUNT at its end if need be", text)
 }
 
 func readSecret(file string) (string, error) {
