@@ -62,12 +62,8 @@ func (c *connectionCreateCommand) Run(e *env) error {
 		}
 		in["client_id"], in["client_secret"] = c.ClientID, secret
 	}
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out connectionInfo
-	if err := client.Do(e.ctx, http.MethodPost, connectionsPath, in, &out); err != nil {
+	if err := c.do(e, http.MethodPost, connectionsPath, in, &out); err != nil {
 		return err
 	}
 	return c.showConnections(e, out, out)
@@ -80,10 +76,6 @@ type connectionListCommand struct {
 
 // Run lists connections.
 func (c *connectionListCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	query := url.Values{}
 	if c.Tenant != "" {
 		query.Set("tenant", c.Tenant)
@@ -91,7 +83,7 @@ func (c *connectionListCommand) Run(e *env) error {
 	var out struct {
 		Connections []connectionInfo `json:"connections"`
 	}
-	if err := client.Get(e.ctx, connectionsPath, query, &out); err != nil {
+	if err := c.get(e, connectionsPath, query, &out); err != nil {
 		return err
 	}
 	return c.showConnections(e, out, out.Connections...)
@@ -120,13 +112,9 @@ func (c *connectionCredentialsCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out connectionInfo
 	in := map[string]string{"client_id": c.ClientID, "client_secret": secret}
-	if err := client.Do(e.ctx, http.MethodPut, c.path()+"/credentials", in, &out); err != nil {
+	if err := c.do(e, http.MethodPut, c.path()+"/credentials", in, &out); err != nil {
 		return err
 	}
 	return c.showConnections(e, out, out)
@@ -136,18 +124,15 @@ type connectionTestCommand struct{ oneConnection }
 
 // Run tests a connection.
 func (c *connectionTestCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out struct {
 		Connected  bool   `json:"connected"`
 		Message    string `json:"message"`
 		FailedStep string `json:"failed_step,omitempty"`
 	}
-	if err := client.Do(e.ctx, http.MethodPost, c.path()+"/test", nil, &out); err != nil {
+	if err := c.do(e, http.MethodPost, c.path()+"/test", nil, &out); err != nil {
 		return err
 	}
+	var err error
 	if c.JSON {
 		err = printJSON(e, out)
 	} else {
@@ -163,22 +148,14 @@ type connectionRevokeCommand struct{ oneConnection }
 
 // Run revokes a connection.
 func (c *connectionRevokeCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
-	return client.Do(e.ctx, http.MethodPost, c.path()+"/revoke", nil, nil)
+	return c.do(e, http.MethodPost, c.path()+"/revoke", nil, nil)
 }
 
 type connectionDeleteCommand struct{ oneConnection }
 
 // Run deletes a connection.
 func (c *connectionDeleteCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
-	return client.Do(e.ctx, http.MethodDelete, c.path(), nil, nil)
+	return c.do(e, http.MethodDelete, c.path(), nil, nil)
 }
 
 // tenantGrant is who a grant is for.
@@ -208,24 +185,16 @@ type connectionGrantCommand struct{ tenantGrant }
 
 // Run grants a tenant.
 func (c *connectionGrantCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	field, name := c.who()
-	return client.Do(e.ctx, http.MethodPut, grantsPath(c.Tenant), map[string]string{field: name}, nil)
+	return c.do(e, http.MethodPut, grantsPath(c.Tenant), map[string]string{field: name}, nil)
 }
 
 type connectionUngrantCommand struct{ tenantGrant }
 
 // Run takes a grant back.
 func (c *connectionUngrantCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	field, name := c.who()
-	return client.Do(e.ctx, http.MethodDelete, grantsPath(c.Tenant)+"?"+url.Values{field: {name}}.Encode(), nil, nil)
+	return c.do(e, http.MethodDelete, grantsPath(c.Tenant)+"?"+url.Values{field: {name}}.Encode(), nil, nil)
 }
 
 type connectionGrantsCommand struct {
@@ -235,10 +204,6 @@ type connectionGrantsCommand struct {
 
 // Run lists grants.
 func (c *connectionGrantsCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out struct {
 		Grants []struct {
 			User             string `json:"user_name,omitempty"`
@@ -248,7 +213,7 @@ func (c *connectionGrantsCommand) Run(e *env) error {
 			CreatedBy        string `json:"created_by"`
 		} `json:"grants"`
 	}
-	if err := client.Get(e.ctx, grantsPath(c.Tenant), nil, &out); err != nil {
+	if err := c.get(e, grantsPath(c.Tenant), nil, &out); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"text/tabwriter"
 
 	"github.com/tarn-data/tarn/internal/apiclient"
@@ -23,6 +24,24 @@ func (t *target) client(e *env) (*apiclient.Client, error) {
 		return nil, err
 	}
 	return apiclient.New(e.ctx, cfg)
+}
+
+// do makes a call, with a body and for an answer unless they are nil.
+func (t *target) do(e *env, method, path string, in, out any) error {
+	client, err := t.client(e)
+	if err != nil {
+		return err
+	}
+	return client.Do(e.ctx, method, path, in, out)
+}
+
+// get asks for something.
+func (t *target) get(e *env, path string, query url.Values, out any) error {
+	client, err := t.client(e)
+	if err != nil {
+		return err
+	}
+	return client.Get(e.ctx, path, query, out)
 }
 
 // table prints rows with their columns below each other.

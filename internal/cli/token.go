@@ -42,10 +42,6 @@ func (c *tokenCreateCommand) Run(e *env) error {
 	if c.User != "" || c.Admin {
 		return c.sign(e)
 	}
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	in := map[string]any{"comment": c.Comment}
 	if c.Lifetime != 0 {
 		in["lifetime_seconds"] = int64(c.Lifetime / time.Second)
@@ -54,13 +50,13 @@ func (c *tokenCreateCommand) Run(e *env) error {
 		Value string    `json:"token_value"`
 		Info  tokenInfo `json:"token_info"`
 	}
-	if err := client.Do(e.ctx, http.MethodPost, "/api/2.0/token/create", in, &out); err != nil {
+	if err := c.do(e, http.MethodPost, "/api/2.0/token/create", in, &out); err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(e, out)
 	}
-	_, err = fmt.Fprintln(e.stdout, out.Value)
+	_, err := fmt.Fprintln(e.stdout, out.Value)
 	return err
 }
 
@@ -70,14 +66,10 @@ type tokenListCommand struct {
 
 // Run lists tokens.
 func (c *tokenListCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out struct {
 		Tokens []tokenInfo `json:"token_infos"`
 	}
-	if err := client.Get(e.ctx, "/api/2.0/token/list", nil, &out); err != nil {
+	if err := c.get(e, "/api/2.0/token/list", nil, &out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -104,11 +96,7 @@ type tokenDeleteCommand struct {
 
 // Run deletes a token.
 func (c *tokenDeleteCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
-	return client.Do(e.ctx, http.MethodPost, "/api/2.0/token/delete", map[string]string{"token_id": c.ID}, nil)
+	return c.do(e, http.MethodPost, "/api/2.0/token/delete", map[string]string{"token_id": c.ID}, nil)
 }
 
 // signedLifetime is how long a signed token is good if nothing is said.

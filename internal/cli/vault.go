@@ -83,12 +83,8 @@ func (c *vaultPutCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out credentialInfo
-	if err := client.Do(e.ctx, http.MethodPut, c.path(c.Name), map[string]string{"value": value}, &out); err != nil {
+	if err := c.do(e, http.MethodPut, c.path(c.Name), map[string]string{"value": value}, &out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -136,11 +132,7 @@ func (c *vaultListCommand) Run(e *env) error {
 }
 
 func (p *credentialPath) show(e *env, path string, out any, infos func() []credentialInfo) error {
-	client, err := p.client(e)
-	if err != nil {
-		return err
-	}
-	if err := client.Get(e.ctx, path, nil, out); err != nil {
+	if err := p.get(e, path, nil, out); err != nil {
 		return err
 	}
 	if p.JSON {
@@ -173,11 +165,7 @@ type vaultDeleteCommand struct {
 
 // Run deletes a credential.
 func (c *vaultDeleteCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
-	return client.Do(e.ctx, http.MethodDelete, c.path(c.Name), nil, nil)
+	return c.do(e, http.MethodDelete, c.path(c.Name), nil, nil)
 }
 
 type vaultStatusCommand struct {
@@ -186,10 +174,6 @@ type vaultStatusCommand struct {
 
 // Run shows the root keys.
 func (c *vaultStatusCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out struct {
 		Keys []struct {
 			ID        string `json:"key_id"`
@@ -202,7 +186,7 @@ func (c *vaultStatusCommand) Run(e *env) error {
 		} `json:"keys"`
 		Left int64 `json:"secrets_to_rewrap"`
 	}
-	if err := client.Get(e.ctx, "/api/2.0/tarn/vault/status", nil, &out); err != nil {
+	if err := c.get(e, "/api/2.0/tarn/vault/status", nil, &out); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -231,19 +215,15 @@ type vaultRotateCommand struct {
 
 // Run changes the root key.
 func (c *vaultRotateCommand) Run(e *env) error {
-	client, err := c.client(e)
-	if err != nil {
-		return err
-	}
 	var out struct {
 		ID string `json:"key_id"`
 	}
-	if err := client.Do(e.ctx, http.MethodPost, "/api/2.0/tarn/vault/rotate", nil, &out); err != nil {
+	if err := c.do(e, http.MethodPost, "/api/2.0/tarn/vault/rotate", nil, &out); err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(e, out)
 	}
-	_, err = fmt.Fprintf(e.stdout, "The root key is %s now. tarn vault status tells when all secrets are wrapped by it.\n", out.ID)
+	_, err := fmt.Fprintf(e.stdout, "The root key is %s now. tarn vault status tells when all secrets are wrapped by it.\n", out.ID)
 	return err
 }

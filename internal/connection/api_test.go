@@ -99,7 +99,7 @@ func newWorldOf(t *testing.T, testTimeout time.Duration, rules ...string) *world
 	out := outbound.New(outbound.Options{Rules: parsed, Timeout: 20 * time.Second, MaxBody: 1 << 20})
 	t.Cleanup(out.Close)
 	s := connection.NewService(connection.Options{
-		Store: state, Sealer: sealer, Outbound: out, Workspace: workspace.New(out), Directory: people(), NewID: newID, Now: time.Now, Log: log,
+		Store: state, Sealer: sealer, Outbound: out, Workspace: workspace.New(out, hurry), Directory: people(), NewID: newID, Now: time.Now, Log: log,
 		TestTimeout: testTimeout,
 	})
 	g, err := gateway.New(gateway.Options{
@@ -112,6 +112,16 @@ func newWorldOf(t *testing.T, testTimeout time.Duration, rules ...string) *world
 	w.api = httptest.NewServer(g)
 	t.Cleanup(w.api.Close)
 	return w
+}
+
+// hurry waits for a tenth of the time.
+func hurry(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d / 10):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func newID() string {

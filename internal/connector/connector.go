@@ -65,7 +65,7 @@ type Connector struct {
 // New makes a connector.
 func New(opt Options) *Connector {
 	return &Connector{
-		opt: opt, tokens: newTokens(opt.HTTP, opt.Now), logins: newLogins(opt.Now), places: newPlaces(opt.HTTP, opt.Now),
+		opt: opt, tokens: newTokens(opt), logins: newLogins(opt.Now), places: newPlaces(opt.HTTP, opt.Now),
 		slots: newSlots(opt.MaxPerApp),
 	}
 }

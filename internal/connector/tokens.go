@@ -20,8 +20,8 @@ const (
 	maxToken     = time.Hour
 )
 
-func newTokens(http workspace.Doer, now func() time.Time) *tokens {
-	return &tokens{client: workspace.New(http), cache: newCache[vault.Secret](now)}
+func newTokens(opt Options) *tokens {
+	return &tokens{client: workspace.New(opt.HTTP, opt.Sleep), cache: newCache[vault.Secret](opt.Now)}
 }
 
 // loginKey tells logins apart.

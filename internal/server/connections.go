@@ -83,7 +83,7 @@ func rootCAs(file string) (*x509.CertPool, error) {
 // connections are the routes of connections, in both dialects, and of the vault.
 func (p *platform) connections() []endpoint.Route {
 	s := connection.NewService(connection.Options{
-		Store: p.state, Sealer: p.vault, Outbound: p.outbound, Workspace: workspace.New(p.outbound), Directory: p.ids.directory,
+		Store: p.state, Sealer: p.vault, Outbound: p.outbound, Workspace: workspace.New(p.outbound, sleep), Directory: p.ids.directory,
 		NewID: newUUID, Now: time.Now, Log: p.log,
 	})
 	return slices.Concat(s.Routes(), s.ReltioRoutes(), p.vaultRoutes())

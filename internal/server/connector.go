@@ -41,11 +41,14 @@ func (p *platform) connector(opt ServeOptions) ([]endpoint.Route, error) {
 	}).Routes(), nil
 }
 
+// sleep waits, or until the context ends.
 func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
 	select {
+	case <-t.C:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(d):
-		return nil
 	}
 }

@@ -57,7 +57,7 @@ func (p *platform) openAppCredentials(ctx context.Context, opt CredentialOptions
 	if err != nil {
 		return nil, err
 	}
-	b, err := kv.New(kv.Options{Address: opt.Address, Namespace: opt.Namespace, CACert: opt.CACert, Login: login, Log: p.log})
+	b, err := kv.New(kv.Options{Address: opt.Address, Namespace: opt.Namespace, CACert: opt.CACert, Login: login, Sleep: sleep, Log: p.log})
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func (w *warehouse) submit(ctx context.Context, text string) (s statement, err e
 
 // poll asks after a moment what has become of a statement.
 func (w *warehouse) poll(ctx context.Context, id string) (s statement, err error) {
-	if err := sleep(ctx, pollEvery); err != nil {
+	if err := w.client.sleep(ctx, pollEvery); err != nil {
 		return s, err
 	}
 	err = w.ask(ctx, http.MethodGet, "/statements/"+url.PathEscape(id), nil, &s)
@@ -148,14 +148,3 @@ func (w *warehouse) ask(ctx context.Context, method, path string, in, out any) e
 }
 
 func (w *warehouse) clean(text string) string { return clean(text, []vault.Secret{w.token}) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

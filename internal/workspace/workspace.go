@@ -28,10 +28,15 @@ type Doer interface {
 }
 
 // Client speaks to workspaces.
-type Client struct{ http Doer }
+type Client struct {
+	http  Doer
+	sleep func(ctx context.Context, d time.Duration) error
+}
 
-// New makes a client.
-func New(http Doer) *Client { return &Client{http} }
+// New makes a client. Sleep waits until it is to ask again.
+func New(http Doer, sleep func(ctx context.Context, d time.Duration) error) *Client {
+	return &Client{http, sleep}
+}
 
 // Credentials are what a service principal logs in with.
 type Credentials struct {

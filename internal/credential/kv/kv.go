@@ -29,6 +29,7 @@ type Options struct {
 	Namespace string // empty for none
 	CACert    string // file of certificates (PEM) that the server's is signed with; empty for the system's
 	Login     Login
+	Sleep     func(ctx context.Context, d time.Duration) error
 	Log       *slog.Logger
 }
 
@@ -47,6 +48,7 @@ type Backend struct {
 	kv     *api.KVv2
 	prefix string
 	login  Login
+	sleep  func(ctx context.Context, d time.Duration) error
 	log    *slog.Logger
 
 	mu       sync.Mutex
@@ -84,7 +86,7 @@ func New(opt Options) (*Backend, error) {
 		client.SetNamespace(opt.Namespace)
 	}
 	return &Backend{
-		client: client, kv: client.KVv2(mount), prefix: prefix, login: opt.Login, log: opt.Log, changed: make(chan struct{}, 1),
+		client: client, kv: client.KVv2(mount), prefix: prefix, login: opt.Login, sleep: opt.Sleep, log: opt.Log, changed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -94,7 +96,7 @@ func (b *Backend) Run(ctx context.Context) {
 		secret, err := b.ready(ctx)
 		if err != nil {
 			b.log.Warn("can't log in to the key-value store", "error", err)
-			sleep(ctx, loginAgain)
+			_ = b.sleep(ctx, loginAgain) // the loop ends with the context
 			continue
 		}
 		b.renew(ctx, secret)
@@ -113,7 +115,7 @@ func (b *Backend) renew(ctx context.Context, secret *api.Secret) {
 	w, err := b.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
 	if err != nil {
 		b.log.Warn("can't renew the token of the key-value store", "error", err)
-		sleep(ctx, loginAgain)
+		_ = b.sleep(ctx, loginAgain) // Run sees whether the context has ended
 		return
 	}
 	go w.Start()
@@ -263,7 +265,9 @@ func (b *Backend) change(ctx context.Context, at credential.Path, edit func(map[
 		if !answered(err, http.StatusBadRequest) || !strings.Contains(err.Error(), "check-and-set") {
 			return nil, err
 		}
-		sleep(ctx, minWait/10)
+		if err := b.sleep(ctx, minWait/10); err != nil {
+			return nil, err
+		}
 	}
 	return nil, errors.New("others change the path all the time")
 }
@@ -328,13 +332,4 @@ func (b *Backend) Delete(ctx context.Context, at credential.Path, name string) (
 
 func info(name string, v api.KVVersionMetadata) credential.Info {
 	return credential.Info{Name: name, Version: int64(v.Version), MadeAt: v.CreatedTime}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

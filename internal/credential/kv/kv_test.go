@@ -52,11 +52,20 @@ func open(t *testing.T, address, login string) *kv.Backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := kv.New(kv.Options{Address: address, Login: how, Log: slog.New(slog.DiscardHandler)})
+	b, err := kv.New(kv.Options{Address: address, Login: how, Sleep: sleep, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // A token that is renewed, one that can't be and one that is taken back; and a server that fails now and then.
