@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/subtle"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -84,13 +83,15 @@ func loopback(u *url.URL) bool {
 	return u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback())
 }
 
-// authenticated tells whether a secret is the client's. One that has none needs to give none.
-func (c *client) authenticated(secret string) bool {
-	if c.secret == nil {
-		return true
+// authenticates tells whether a secret is the client's. One that has none needs to give none. For a client that isn't there it
+// does the same as for one that is.
+func (s *Service) authenticates(c *client, secret string) bool {
+	given, want := digestOf(secret), Digest{}
+	if c != nil && c.secret != nil {
+		want = *c.secret
 	}
-	given := digestOf(secret)
-	return subtle.ConstantTimeCompare(given[:], c.secret[:]) == 1
+	same := s.compare(given[:], want[:]) == 1
+	return c != nil && (c.secret == nil || same)
 }
 
 // clientCredentials are what a request to the token service says of the client that makes it.
@@ -129,12 +130,7 @@ func (s *Service) identify(ctx context.Context, given clientCredentials) (*clien
 	if err != nil {
 		return nil, err
 	}
-	if c == nil {
-		c = &client{secret: &Digest{}} // is compared as well, so that it takes as long
-		c.authenticated(given.secret)
-		return nil, given.refused()
-	}
-	if !c.authenticated(given.secret) {
+	if !s.authenticates(c, given.secret) {
 		return nil, given.refused()
 	}
 	return c, nil

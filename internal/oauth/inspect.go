@@ -104,7 +104,7 @@ func (s *Service) confidential(r *http.Request, form url.Values) (string, error)
 		return "", err
 	}
 	if c != nil {
-		if c.secret == nil || !c.authenticated(given.secret) {
+		if c.secret == nil || !s.authenticates(c, given.secret) {
 			return "", given.refused()
 		}
 		return c.id, nil
@@ -133,7 +133,7 @@ func (s *Service) revoke(w http.ResponseWriter, r *http.Request, c *endpoint.Cal
 	if known, err := s.client(r.Context(), id); err != nil {
 		return err
 	} else if known != nil {
-		if !known.authenticated(given.secret) {
+		if !s.authenticates(known, given.secret) {
 			return given.refused()
 		}
 	} else if id, err = s.confidential(r, form); err != nil {
