@@ -25,11 +25,12 @@ type cache struct {
 
 // entry is a token in use.
 type entry struct {
-	personal auth.PersonalToken
-	digest   Digest
-	expires  time.Time // zero for never
-	read     time.Time
-	usedAt   atomic.Int64 // Unix milliseconds; 0 if that is written
+	personal  auth.PersonalToken
+	digest    Digest
+	expires   time.Time // zero for never
+	read      time.Time
+	usedAt    atomic.Int64 // Unix milliseconds
+	writtenAt int64        // what was written of that; the cache is locked
 }
 
 func newEntry(t *Token, d Digest, now time.Time) *entry {
@@ -89,10 +90,7 @@ func (c *cache) leave(e *entry) {
 	if c.left == nil {
 		c.left = map[string]time.Time{}
 	}
-	used := e.usedAt.Load()
-	if used == 0 {
-		used = e.read.UnixMilli()
-	}
+	used := max(e.usedAt.Load(), e.read.UnixMilli())
 	if len(c.left) < maxEntries {
 		c.left[e.personal.ID] = time.UnixMilli(used)
 	}
@@ -101,7 +99,7 @@ func (c *cache) leave(e *entry) {
 func (c *cache) remove(e *entry) {
 	delete(c.byDigest, e.digest)
 	delete(c.byID, e.personal.ID)
-	if e.usedAt.Load() != 0 {
+	if e.usedAt.Load() > e.writtenAt {
 		c.leave(e)
 	}
 }
@@ -122,8 +120,8 @@ func (c *cache) forget(id string) {
 	}
 }
 
-// used returns when tokens were used of which that isn't written yet.
-func (c *cache) used() map[string]time.Time {
+// used returns when tokens were used of which that isn't written yet, nor was anything written of since some moment.
+func (c *cache) used(since time.Time) map[string]time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	used := c.left
@@ -132,8 +130,9 @@ func (c *cache) used() map[string]time.Time {
 		used = map[string]time.Time{}
 	}
 	for _, e := range c.byDigest {
-		if ms := e.usedAt.Swap(0); ms != 0 {
+		if ms := e.usedAt.Load(); ms > e.writtenAt && e.writtenAt <= since.UnixMilli() {
 			used[e.personal.ID] = time.UnixMilli(ms)
+			e.writtenAt = ms
 		}
 	}
 	return used

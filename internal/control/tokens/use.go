@@ -9,8 +9,12 @@ import (
 	"github.com/tarn-data/tarn/internal/auth"
 )
 
-// flushInterval is how often is written which tokens were used.
-const flushInterval = 10 * time.Second
+const (
+	// flushInterval is how often is written which tokens were used.
+	flushInterval = 10 * time.Second
+	// touchInterval is how often that is written of one token.
+	touchInterval = 5 * time.Minute
+)
 
 // Use implements auth.PersonalTokens.
 func (s *Service) Use(ctx context.Context, secret string) (*auth.PersonalToken, error) {
@@ -50,18 +54,19 @@ func (s *Service) Run(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			s.flush(ctx)
+			s.flush(ctx, s.opt.Now().Add(-touchInterval))
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushInterval)
 			defer cancel()
-			s.flush(last)
+			s.flush(last, s.opt.Now())
 			return
 		}
 	}
 }
 
-func (s *Service) flush(ctx context.Context) {
-	used := s.cache.used()
+// flush writes of tokens that they were used, unless it wrote that after some moment.
+func (s *Service) flush(ctx context.Context, since time.Time) {
+	used := s.cache.used(since)
 	if len(used) == 0 {
 		return
 	}
