@@ -246,6 +246,7 @@ func (d *DB) changePrincipals(ctx context.Context, do func(tx pgx.Tx) error) err
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pgErr.Code {
 		case "23505": // unique_violation
+			d.changes.tell("principals", "") // another process was faster, of whose change this one may not have heard yet
 			return errors.Join(identity.ErrExists, err)
 		case "23503": // foreign_key_violation
 			return errors.Join(identity.ErrNoMember, err)

@@ -70,6 +70,10 @@ func NewExternal(opt ExternalOptions) (*External, error) {
 
 // Admit returns which user a person is, and whether it was made just now.
 func (e *External) Admit(ctx context.Context, who auth.Person) (*auth.Account, bool, error) {
+	there, err := e.opt.Directory.Account(ctx, who.Email) // first: who is made meanwhile is known by the next
+	if err != nil {
+		return nil, false, err
+	}
 	known, err := e.opt.Store.ExternalUser(ctx, who)
 	if err != nil {
 		return nil, false, err
@@ -77,10 +81,6 @@ func (e *External) Admit(ctx context.Context, who auth.Person) (*auth.Account, b
 	if known.Name != "" {
 		account, err := e.active(ctx, known.Name, known.ID)
 		return account, false, err
-	}
-	there, err := e.opt.Directory.Account(ctx, who.Email)
-	if err != nil {
-		return nil, false, err
 	}
 	if there == nil && e.opt.Create {
 		account, err := e.create(ctx, who)
