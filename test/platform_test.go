@@ -58,8 +58,23 @@ func TestDatabricksClients(t *testing.T) {
 	}
 }
 
-// TestPlatformByCurl follows the reference's way of calling: with a .netrc file, a query string, and data that becomes one.
-func TestPlatformByCurl(t *testing.T) {
+// httpie is HTTPie's command line, with Python's requests on which it stands.
+var httpie = client{
+	name:     "httpie",
+	language: "python",
+	folder:   "clients/httpie",
+	program:  "python3",
+	manifest: []string{"requirements.txt"},
+	install: []string{"python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries=1",
+		"--only-binary=:all:", "--requirement=requirements.txt", "--target=site-packages"},
+	modules: "site-packages",
+	environ: []string{"PYTHONPATH=site-packages", "PYTHONNOUSERSITE=1"},
+	eval:    []string{"python3", "-"},
+}
+
+// TestPlatformByHand follows the reference's ways of calling: with a .netrc file, a query string, and data that becomes one; by
+// curl, by HTTPie and by Python's requests.
+func TestPlatformByHand(t *testing.T) {
 	t.Parallel()
 	s := serve(t, dataDir(t))
 	home := t.TempDir()
@@ -83,4 +98,30 @@ func TestPlatformByCurl(t *testing.T) {
 			t.Errorf("%s: wanted %s, got %s", c.command, c.want, out)
 		}
 	}
+	t.Run("HTTPie", func(t *testing.T) {
+		here := installed(t, httpie)[0]
+		for _, c := range []struct{ command, want string }{
+			{`https GET $HOST/api/2.0/preview/scim/v2/Me`, `"admins"`},
+			{`https $HOST/api/2.0/preview/scim/v2/Users count==1`, `"itemsPerPage":1`},
+			{`https GET $HOST/api/2.0/preview/scim/v2/Groups filter=='displayName eq "admins"'`, `"totalResults":1`},
+			{`https POST $HOST/api/2.0/token/create comment="by HTTPie" lifetime_seconds:=60`, `"token_value":"dapi`},
+			{`https $HOST/api/2.0/token/list`, `"by HTTPie"`},
+			{`https GET $HOST/api/2.0/tarn/audit service_name=tokens action_name=list max_results:=1`, `"actionName":"list"`}, // a body of a GET
+			{`https $HOST/api/2.0/nothing`, `"error_code":"ENDPOINT_NOT_FOUND"`},
+		} {
+			command := strings.Replace(c.command, "https ", "python3 -m httpie --ignore-stdin --body --pretty=none --default-scheme=http ", 1)
+			out := here.run(t, environ, "", "bash", "-c", command)
+			if !strings.Contains(strings.ReplaceAll(out, `": `, `":`), c.want) {
+				t.Errorf("%s: wanted %s, got %s", c.command, c.want, out)
+			}
+		}
+		out := here.run(t, environ, `
+import json, os, requests
+response = requests.get(url=os.environ["HOST"] + "/api/2.0/preview/scim/v2/Users", params={"count": 1, "attributes": "userName"})
+print(json.dumps(json.loads(response.text), indent=2))
+`, here.eval...)
+		if !strings.Contains(out, `"userName": "admin"`) {
+			t.Error(out)
+		}
+	})
 }
