@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,13 +78,8 @@ func (c *Client) Run(ctx context.Context, base string, token vault.Secret, wareh
 }
 
 func (s *statement) failure() string {
-	text := "the statement is " + s.Status.State
-	for _, part := range []string{s.Status.Error.Code, s.Status.Error.Message} {
-		if part != "" {
-			text += ": " + part
-		}
-	}
-	return text
+	parts := []string{"the statement is " + s.Status.State, s.Status.Error.Code, s.Status.Error.Message}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ": ")
 }
 
 func (w *warehouse) submit(ctx context.Context, text string) (s statement, err error) {
