@@ -14,6 +14,7 @@ type Postgres struct {
 	conn          *pgx.Conn
 	schema, table string
 	stored        bool   // whether it must be a table of which the rows are stored
+	repeatable    bool   // whether all that is read must be of one state
 	snapshot      string // of another transaction, which is to be read; empty for what there is
 	columns       []Column
 }
@@ -55,7 +56,10 @@ func (p *Postgres) Columns(ctx context.Context) ([]Column, error) {
 // lock is true of what is read.
 func (p *Postgres) hold(ctx context.Context) error {
 	begin := "BEGIN READ ONLY"
-	if p.snapshot != "" {
+	switch {
+	case p.repeatable:
+		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	case p.snapshot != "":
 		begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT " + literal(p.snapshot)
 	}
 	const form = "; SET LOCAL datestyle = ISO; SET LOCAL intervalstyle = postgres; SET LOCAL extra_float_digits = 3"
@@ -79,14 +83,19 @@ func (p *Postgres) lock(ctx context.Context) error {
 
 // Copy implements Source. Rows that a policy would hide are an error, not a hole in the copy.
 func (p *Postgres) Copy(ctx context.Context, w io.Writer) error {
-	if _, err := p.conn.Exec(ctx, "SET row_security = off"); err != nil {
-		return err
-	}
 	names := make([]string, len(p.columns))
 	for i, c := range p.columns {
 		names[i] = c.Name
 	}
-	_, err := p.conn.PgConn().CopyTo(ctx, w, "COPY (SELECT "+quoteAll(names)+" FROM "+quote(p.schema, p.table)+") TO STDOUT")
+	return p.copyQuery(ctx, w, "SELECT "+quoteAll(names)+" FROM "+quote(p.schema, p.table))
+}
+
+// copyQuery writes what a query returns.
+func (p *Postgres) copyQuery(ctx context.Context, w io.Writer, query string) error {
+	if _, err := p.conn.Exec(ctx, "SET row_security = off"); err != nil {
+		return err
+	}
+	_, err := p.conn.PgConn().CopyTo(ctx, w, "COPY ("+query+") TO STDOUT")
 	return err
 }
 

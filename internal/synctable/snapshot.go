@@ -33,7 +33,7 @@ func (c *copying) snapshot(ctx context.Context, told Progress) error {
 	if err := c.exec(ctx, "CREATE TABLE "+table+" ("+strings.Join(defs, ", ")+")"); err != nil {
 		return err
 	}
-	if err := c.fill(ctx, table, told); err != nil {
+	if err := c.fill(ctx, table, c.src.Copy, told); err != nil {
 		return err
 	}
 	c.result.Inserted = c.result.Rows

@@ -186,27 +186,34 @@ func (c *copying) altered() bool {
 
 func (c *copying) prefix() string { return fmt.Sprintf("t%d_", c.target.ID) }
 
-// fill copies the rows into a table.
-func (c *copying) fill(ctx context.Context, table string, told Progress) error {
+// fill copies rows into a table.
+func (c *copying) fill(ctx context.Context, table string, read func(context.Context, io.Writer) error, told Progress) (err error) {
+	if c.result.Rows, err = c.pour(ctx, table, c.list(""), read, told); err != nil {
+		return err
+	}
+	return c.keepLatest(ctx, table)
+}
+
+// pour copies what is read, in the source's format, into columns of a table.
+func (c *copying) pour(ctx context.Context, table, columns string, read func(context.Context, io.Writer) error, told Progress) (int64, error) {
 	reader, writer := io.Pipe()
 	count := &counter{w: writer, told: told}
 	done := make(chan error, 1)
 	go func() {
-		err := c.src.Copy(ctx, count)
+		err := read(ctx, count)
 		_ = writer.CloseWithError(err) // with nil it is the end
 		done <- err
 	}()
-	tag, err := c.tx.Conn().PgConn().CopyFrom(ctx, reader, "COPY "+table+" ("+c.list("")+") FROM STDIN WITH ("+c.src.Format()+")")
+	tag, err := c.tx.Conn().PgConn().CopyFrom(ctx, reader, "COPY "+table+" ("+columns+") FROM STDIN WITH ("+c.src.Format()+")")
 	_ = reader.CloseWithError(errStopped)
 	if srcErr := <-done; srcErr != nil && !errors.Is(srcErr, errStopped) {
-		return fmt.Errorf("read the source: %w", srcErr)
+		return 0, fmt.Errorf("read the source: %w", srcErr)
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	c.result.Rows = tag.RowsAffected()
-	told(c.result.Rows)
-	return c.keepLatest(ctx, table)
+	told(tag.RowsAffected())
+	return tag.RowsAffected(), nil
 }
 
 var errStopped = errors.New("the target took no more")

@@ -192,3 +192,27 @@ func TestManyFollow(t *testing.T) {
 		w.eventually(2, "SELECT count(*) FROM c"+n)
 	}
 }
+
+// TestFollowsColumn: where the log can't be followed, a column of times is, and the status says so.
+func TestFollowsColumn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.db.Exec(t, "CREATE TABLE source (id int, at timestamptz, version int); INSERT INTO source VALUES (1, now() - interval '1 day', 1), (1, now(), 2)")
+	w.catalog()
+	for _, key := range []string{"at", "version"} {
+		w.must("root", "POST", tables, `{"name":"main.public.by_`+key+`",
+			"spec":{"source_table_full_name":"main.public.source","primary_key_columns":["id"],"scheduling_policy":"CONTINUOUS","timeseries_key":"`+key+`"}}`)
+	}
+	w.run()
+	for key, want := range map[string]string{"at": "that have a greater at than before", "version": "comparing all rows"} {
+		status := w.await("main.public.by_"+key, inState("ONLINE_CONTINUOUS_UPDATE"))
+		if message := status["message"].(string); !strings.Contains(message, want) || !strings.Contains(message, "wal_level=minimal") {
+			t.Error(message)
+		}
+	}
+	w.db.Exec(t, "INSERT INTO source VALUES (1, now(), 3), (2, now(), 1)")
+	for _, key := range []string{"at", "version"} {
+		w.eventually(1, "SELECT count(*) FROM by_"+key+" WHERE id = 1 AND version = 3")
+		w.eventually(2, "SELECT count(*) FROM by_"+key)
+	}
+}

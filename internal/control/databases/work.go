@@ -96,7 +96,32 @@ func (s *Service) bring(ctx context.Context, own *turn, w *work, to synctable.Ta
 		w.result, err = synctable.Snapshot(ctx, w.to, w.src, to, told)
 		return err
 	}
+	if src, ok := w.src.(*synctable.Postgres); ok && to.Latest != "" {
+		byComparing := w.note
+		w.note = "Synced by the rows that have a greater " + to.Latest + " than before; what is deleted is looked for now and then. " +
+			"There is no logical replication: " + why + "."
+		w.result, err = synctable.Since(ctx, w.to, src, to, pace(), told)
+		if !errors.As(err, new(*synctable.Unfit)) {
+			return err
+		}
+		w.note = byComparing
+		if err := s.reopen(ctx, own, w); err != nil {
+			return err
+		}
+	}
 	w.result, err = synctable.Merge(ctx, w.to, w.src, to, told)
+	return err
+}
+
+// pace is that of tables that are synced by a column.
+func pace() synctable.Pace {
+	return synctable.Pace{Overlap: 10 * time.Minute, Keys: 5 * time.Minute, Whole: 24 * time.Hour}
+}
+
+// reopen opens the source once more: it can be read only once.
+func (s *Service) reopen(ctx context.Context, own *turn, w *work) (err error) {
+	w.src.Close()
+	w.src, _, err = s.open(ctx, own.Spec.Source)
 	return err
 }
 
