@@ -2,6 +2,7 @@ package synctable
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -34,8 +35,14 @@ func (c *copying) recall(ctx context.Context) (*position, error) {
 	if err := c.tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", positions).Scan(&there); err != nil || !there {
 		return nil, err
 	}
-	var p position
-	err := c.tx.QueryRow(ctx, "SELECT state FROM "+positions+" WHERE id = $1", c.target.ID).Scan(&p)
+	var (
+		p    position
+		text string
+	)
+	err := c.tx.QueryRow(ctx, "SELECT state::text FROM "+positions+" WHERE id = $1", c.target.ID).Scan(&text)
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &p)
+	}
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && (!c.made || p.Part != c.old) {
 		return nil, nil //nolint:nilnil // as said above
 	}
@@ -44,7 +51,7 @@ func (c *copying) recall(ctx context.Context) (*position, error) {
 
 // remember writes down how far the target is.
 func (c *copying) remember(ctx context.Context, p *position) error {
-	const put = "INSERT INTO " + positions + " (id, state) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state"
+	const put = "INSERT INTO " + positions + " (id, state) VALUES ($1, $2::jsonb) ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state"
 	var there bool
 	if err := c.tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", positions).Scan(&there); err != nil {
 		return err
@@ -56,7 +63,10 @@ func (c *copying) remember(ctx context.Context, p *position) error {
 			return err
 		}
 	}
-	_, err := c.tx.Exec(ctx, put, c.target.ID, p)
+	text, err := json.Marshal(p)
+	if err == nil {
+		_, err = c.tx.Exec(ctx, put, c.target.ID, string(text))
+	}
 	return err
 }
 

@@ -12,26 +12,21 @@ import (
 )
 
 const (
-	quietTime = 20 * time.Millisecond  // without a message, after which a group commits
-	groupTime = 200 * time.Millisecond // for which a group gathers transactions
-	groupRows = 5000                   // of which a group may have that many, and those of its last transaction
+	quietTime  = 20 * time.Millisecond  // without a message, after which a group commits
+	groupTime  = 200 * time.Millisecond // for which a group gathers transactions
+	startPause = 300 * time.Millisecond
+	groupRows  = 5000 // of which a group may have that many, and those of its last transaction
 )
 
 // pump reads the log from where the target is, and applies what it tells of. Between the source's transactions, with all that
 // was read in the target, it asks step whether that is all.
 // Where the log ends, it waits as long as idle before it asks again.
 func (r *Replica) pump(ctx context.Context, idle time.Duration, step func(context.Context) (done bool, err error)) error {
-	wire, err := r.src.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer closeWire(wire)
-	err = pglogrepl.StartReplication(ctx, wire, quote(r.slot), r.pos.LSN, pglogrepl.StartReplicationOptions{
-		Mode: pglogrepl.LogicalReplication, PluginArgs: []string{"proto_version '1'", "publication_names " + literal(quote(r.slot))},
-	})
+	wire, err := r.start(ctx)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
+	defer closeWire(wire)
 	defer r.rollback(ctx)
 	r.seen = r.pos.LSN
 	in := &reader{r: r}
@@ -70,6 +65,32 @@ func (r *Replica) pump(ctx context.Context, idle time.Duration, step func(contex
 		}
 		if err := in.take(ctx, data); err != nil {
 			return err
+		}
+	}
+}
+
+// start begins to read the log. The server may take a moment to notice that who read it before has died.
+func (r *Replica) start(ctx context.Context) (*pgconn.PgConn, error) {
+	const tries = 10
+	for try := 1; ; try++ {
+		wire, err := r.src.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		err = pglogrepl.StartReplication(ctx, wire, quote(r.slot), r.pos.LSN, pglogrepl.StartReplicationOptions{
+			Mode: pglogrepl.LogicalReplication, PluginArgs: []string{"proto_version '1'", "publication_names " + literal(quote(r.slot))},
+		})
+		if err == nil {
+			return wire, nil
+		}
+		closeWire(wire)
+		if !isBusy(err) || try == tries {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(startPause):
 		}
 	}
 }

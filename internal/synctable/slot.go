@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // lsn is a place in a server's log.
@@ -146,8 +147,21 @@ func createSlot(ctx context.Context, wire *pgconn.PgConn, name string) (at lsn, 
 	return at, made.SnapshotName, err
 }
 
+// isBusy tells of the error that a slot is being read.
+func isBusy(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == "55006"
+}
+
+// closeWire ends a connection, and waits until the server has: only then it has let go of the slot.
 func closeWire(wire *pgconn.PgConn) {
-	ctx, stop := context.WithTimeout(context.Background(), time.Second)
+	ctx, stop := context.WithTimeout(context.Background(), 2*time.Second)
 	defer stop()
+	wire.Frontend().Send(&pgproto3.Terminate{})
+	if wire.Frontend().Flush() == nil {
+		for err := error(nil); err == nil; {
+			_, err = wire.ReceiveMessage(ctx)
+		}
+	}
 	_ = wire.Close(ctx)
 }

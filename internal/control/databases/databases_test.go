@@ -60,6 +60,9 @@ func (s server) Owner(ctx context.Context, database string) (*pgx.Conn, error) {
 		return nil, err
 	}
 	u.Path = "/" + database
+	q := u.Query()
+	q.Set("default_query_exec_mode", "exec") // as Tarn's connections have it
+	u.RawQuery = q.Encode()
 	return pgx.Connect(ctx, u.String())
 }
 func (s server) Admin(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, s.url) }
