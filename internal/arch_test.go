@@ -30,7 +30,7 @@ var mayImport = map[string]string{
 	"apiclient":                 "config",
 
 	"cli": "store apiclient server config dataapi token fault pg pg/databricksauth pg/embedded audit gateway ratelimit outbound",
-	"server": "telemetry oauth control/tokens endpoint/openapi control/identity control/permissions control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
+	"server": "http1 telemetry oauth control/tokens endpoint/openapi control/identity control/permissions control/clusters accesslog config auth dataapi endpoint fault gateway pg pg/databricksauth pg/embedded store token vault audit " +
 		"connector control/databases synctable ratelimit throttle throttle/redisshares control/ipaccess control/limits control/workspaceconf connection outbound workspace credential credential/kv vault/keyservice",
 
 	"dataapi": "dataapi/media dataapi/payload dataapi/request dataapi/schema dataapi/plan dataapi/sqlgen dataapi/prepared dataapi/exec dataapi/reply " +
@@ -90,7 +90,9 @@ var mayImport = map[string]string{
 	"pgtest":            "pg/databricksauth pg/embedded",
 	"pg/embedded":       "pg pg/databricksauth",
 	"pg/databricksauth": "",
-	"pg":                "fault",
+	"pg":                "fault netfd",
+	"netfd":             "",
+	"http1":             "netfd",
 	"fault":             "",
 }
 

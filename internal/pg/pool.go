@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/tarn-data/tarn/internal/netfd"
 )
 
 const (
@@ -126,6 +129,14 @@ func connConfig(url, appName string) (*pgx.ConnConfig, error) {
 	cfg.DescriptionCacheCapacity = 0
 	if _, given := cfg.RuntimeParams["application_name"]; !given && appName != "" {
 		cfg.RuntimeParams["application_name"] = appName
+	}
+	dial := cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return netfd.Wrap(conn), nil
 	}
 	// When the context ends, the query is cancelled at the server and not only forgotten here.
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/tarn-data/tarn/internal/http1"
 )
 
 // drainTimeout is how long running requests may take to end. Who can't wait sends the signal again.
@@ -17,9 +19,17 @@ const drainTimeout = time.Minute
 // servers are HTTP servers that run together.
 type servers struct {
 	log     *slog.Logger
-	running []*http.Server
+	running []httpServer
 	failed  chan error
 	delay   time.Duration // between the end and that no one is let in any more, so that balancers hear of it
+}
+
+// httpServer is what there is of http.Server in all of them.
+type httpServer interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+	SetKeepAlivesEnabled(on bool)
 }
 
 func newServers(log *slog.Logger) *servers {
@@ -43,12 +53,14 @@ func (s *servers) startTLS(name string, h http.Handler, l net.Listener, encrypte
 }
 
 func (s *servers) startWith(name string, server *http.Server, l net.Listener) {
-	s.running = append(s.running, server)
 	s.log.Info("listening", "server", name, "address", l.Addr().String(), "tls", server.TLSConfig != nil)
-	serve := server.Serve
-	if server.TLSConfig != nil {
-		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	var running httpServer = server
+	serve := func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	if server.TLSConfig == nil {
+		running = http1.New(server)
+		serve = running.Serve
 	}
+	s.running = append(s.running, running)
 	go func() {
 		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 			select {
