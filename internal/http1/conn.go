@@ -202,7 +202,7 @@ func (c *conn) answer(req *request) (again bool) {
 	if r.Body = b; req.length == 0 {
 		r.Body = http.NoBody
 	}
-	w := &response{conn: c, header: http.Header{}, head: r.Method == http.MethodHead, close: r.Close || c.server.noReuse.Load()}
+	w := &response{conn: c, header: http.Header{}, head: r.Method == http.MethodHead, close: r.Close}
 	defer func() {
 		w.conn, b.over, b.text = nil, true, nil // for who goes on though the answer is over
 		if p := recover(); p != nil {

@@ -112,7 +112,7 @@ func (r *request) parseFields(text string) bool {
 		line, rest, _ := strings.Cut(text, "\r\n")
 		text = rest
 		name, value, found := strings.Cut(line, ":")
-		value = textproto.TrimString(value)
+		value = strings.Trim(value, " \t")
 		if !found || !token(name) || !printable(value) {
 			return false
 		}

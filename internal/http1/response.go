@@ -75,16 +75,13 @@ func (w *response) WriteHeader(status int) {
 		}
 	}
 	said := w.header["Connection"]
-	if len(said) == 0 && w.close {
+	if w.close = w.close || w.conn.server.noReuse.Load(); w.close && len(said) == 0 {
 		w.header["Connection"] = []string{"close"}
 	}
 	w.close = w.close || len(said) > 0 && strings.EqualFold(said[0], "close")
 	w.conn.out = appendFields(appendStatus(w.conn.out, status), w.header)
-	switch {
-	case !bodyAllowed(status):
-		w.begin(none)
-	case w.length >= 0:
-		w.begin(counted)
+	if !bodyAllowed(status) {
+		w.begin(none, nil)
 	}
 }
 
@@ -107,17 +104,20 @@ func (w *response) Write(p []byte) (int, error) {
 		return 0, nil
 	case w.framing == none:
 		return 0, http.ErrBodyNotAllowed
-	case w.framing == counted && w.written+int64(len(p)) > w.length:
+	case w.length >= 0 && w.written+int64(len(p)) > w.length:
 		return 0, http.ErrContentLength
 	}
 	w.written += int64(len(p))
 	if w.framing == undecided {
-		if len(w.held)+len(p) <= holdBody {
+		switch {
+		case w.length >= 0:
+			w.begin(counted, p)
+		case len(w.held)+len(p) <= holdBody:
 			w.held = append(w.held, p...)
 			return len(p), nil
+		default:
+			w.begin(chunked, p)
 		}
-		w.sniff(p)
-		w.begin(chunked)
 	}
 	w.body(p)
 	if w.failed != nil {
@@ -126,23 +126,16 @@ func (w *response) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sniff says what the body is if the handler didn't, as net/http does.
-func (w *response) sniff(p []byte) {
-	if len(w.held) > 0 {
-		p = w.held
-	}
-	if !w.typed && len(p) > 0 {
-		w.say("Content-Type: ", http.DetectContentType(p))
-	}
-}
-
-func (w *response) say(name, value string) {
-	w.conn.out = append(append(append(w.conn.out, name...), value...), "\r\n"...)
-}
-
-// begin ends the head, and sends what was held.
-func (w *response) begin(f framing) {
+// begin ends the head, and sends what was held of the body. What comes next of it tells what it is, if the handler didn't,
+// as with net/http.
+func (w *response) begin(f framing, next []byte) {
 	w.framing = f
+	if len(w.held) > 0 {
+		next = w.held
+	}
+	if !w.typed && len(next) > 0 {
+		w.say("Content-Type: ", http.DetectContentType(next))
+	}
 	if !w.dated {
 		w.say("Date: ", w.conn.server.date())
 	}
@@ -154,6 +147,10 @@ func (w *response) begin(f framing) {
 		w.held = nil
 		w.body(held)
 	}
+}
+
+func (w *response) say(name, value string) {
+	w.conn.out = append(append(append(w.conn.out, name...), value...), "\r\n"...)
 }
 
 // body sends a part of the body, or puts it into what is sent next.
@@ -193,8 +190,11 @@ func (w *response) FlushError() error {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.framing == undecided {
-		w.sniff(nil)
-		w.begin(chunked)
+		f := chunked
+		if w.length >= 0 {
+			f = counted
+		}
+		w.begin(f, nil)
 	}
 	w.send()
 	return w.failed
@@ -224,12 +224,12 @@ func (w *response) finish() (again bool) {
 		w.WriteHeader(http.StatusOK)
 	}
 	if w.framing == undecided {
-		w.sniff(nil)
-		if !w.head || w.written > 0 {
-			w.say("Content-Length: ", strconv.FormatInt(w.written, 10))
+		if w.length < 0 {
+			if w.length = w.written; !w.head || w.written > 0 {
+				w.say("Content-Length: ", strconv.FormatInt(w.written, 10))
+			}
 		}
-		w.begin(counted)
-		w.length = w.written
+		w.begin(counted, nil)
 	}
 	if w.framing == chunked && !w.head {
 		w.conn.out = append(w.conn.out, "0\r\n\r\n"...)

@@ -175,8 +175,8 @@ func (s *Server) closeIdle() (left bool) {
 
 // Shutdown lets no one in any more and waits until all requests are answered, or the context ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stopListening()
 	s.noReuse.Store(true)
+	s.stopListening()
 	t := time.NewTicker(pollEvery)
 	defer t.Stop()
 	for s.closeIdle() {
