@@ -75,6 +75,7 @@ func serveDataAPI(ctx context.Context, opt DataAPIOptions, fail func(error)) err
 	logs := func(status int) bool { return engine.Config().LogLevel.Logs(status) }
 	servers.start("API", named(compressed(access.Handler(recovered(engine, opt.Log), logs)), opt.Version), listener)
 	door.open(listener)
+	releaseStartPages()
 	return servers.wait(ctx)
 }
 

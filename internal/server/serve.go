@@ -212,6 +212,7 @@ func serveLakebase(ctx context.Context, opt ServeOptions, dbs *Databases) error 
 	chain := access.Handler(recovered(mux, opt.Log), logsAt(opt.Log))
 	chain = named(compressed(opt.Gateway.Proxies.Handler(chain)), opt.Version)
 	servers.startTLS("API", chain, api, encrypted, opt.Gateway.TLS.Plain2)
+	releaseStartPages()
 	return servers.wait(ctx)
 }
 
