@@ -202,9 +202,14 @@ func (c *conn) answer(req *request) (again bool) {
 	if r.Body = b; req.length == 0 {
 		r.Body = http.NoBody
 	}
-	w := &response{conn: c, header: http.Header{}, head: r.Method == http.MethodHead, close: r.Close}
+	out := c.server.out.Get().(*[]byte)
+	w := &response{conn: c, out: (*out)[:0], header: http.Header{}, head: r.Method == http.MethodHead, close: r.Close}
 	defer func() {
-		w.conn, b.over, b.text = nil, true, nil // for who goes on though the answer is over
+		if cap(w.out) <= maxKept {
+			*out = w.out
+			c.server.out.Put(out)
+		}
+		w.conn, w.out, b.over, b.text = nil, nil, true, nil // for who goes on though the answer is over
 		if p := recover(); p != nil {
 			again = false
 			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
@@ -227,8 +232,5 @@ func (c *conn) used(n int) {
 	c.in = c.in[:rest]
 	if rest == 0 && cap(c.in) > usualBuffer {
 		c.in = nil
-	}
-	if cap(c.out) > maxKept {
-		c.out = nil
 	}
 }

@@ -30,7 +30,8 @@ const (
 
 // response writes an answer. The head goes with the first bytes of the body.
 type response struct {
-	conn   *conn
+	conn   *conn  // nil when the answer is over
+	out    []byte // what is to be written
 	header http.Header
 	head   bool // only the head is asked for
 	close  bool // the connection ends with it
@@ -57,8 +58,8 @@ func (w *response) WriteHeader(status int) {
 		status = http.StatusInternalServerError
 	}
 	if status < http.StatusOK && status != http.StatusSwitchingProtocols { // there will be another one
-		w.conn.out = appendStatus(w.conn.out, status)
-		w.conn.out = append(appendFields(w.conn.out, w.header), "\r\n"...)
+		w.out = appendStatus(w.out, status)
+		w.out = append(appendFields(w.out, w.header), "\r\n"...)
 		w.send()
 		return
 	}
@@ -79,7 +80,7 @@ func (w *response) WriteHeader(status int) {
 		w.header["Connection"] = []string{"close"}
 	}
 	w.close = w.close || len(said) > 0 && strings.EqualFold(said[0], "close")
-	w.conn.out = appendFields(appendStatus(w.conn.out, status), w.header)
+	w.out = appendFields(appendStatus(w.out, status), w.header)
 	if !bodyAllowed(status) {
 		w.begin(none, nil)
 	}
@@ -142,7 +143,7 @@ func (w *response) begin(f framing, next []byte) {
 	if f == chunked && !w.head {
 		w.say("Transfer-Encoding: ", "chunked")
 	}
-	w.conn.out = append(w.conn.out, "\r\n"...)
+	w.out = append(w.out, "\r\n"...)
 	if held := w.held; len(held) > 0 {
 		w.held = nil
 		w.body(held)
@@ -150,7 +151,7 @@ func (w *response) begin(f framing, next []byte) {
 }
 
 func (w *response) say(name, value string) {
-	w.conn.out = append(append(append(w.conn.out, name...), value...), "\r\n"...)
+	w.out = append(append(append(w.out, name...), value...), "\r\n"...)
 }
 
 // body sends a part of the body, or puts it into what is sent next.
@@ -159,26 +160,26 @@ func (w *response) body(p []byte) {
 		return
 	}
 	if w.framing == chunked {
-		w.conn.out = append(strconv.AppendInt(w.conn.out, int64(len(p)), 16), "\r\n"...)
+		w.out = append(strconv.AppendInt(w.out, int64(len(p)), 16), "\r\n"...)
 	}
 	for len(p) > 0 && w.failed == nil {
-		n := min(len(p), maxOut-min(maxOut, len(w.conn.out)))
-		w.conn.out = append(w.conn.out, p[:n]...)
+		n := min(len(p), maxOut-min(maxOut, len(w.out)))
+		w.out = append(w.out, p[:n]...)
 		if p = p[n:]; len(p) > 0 {
 			w.send()
 		}
 	}
 	if w.framing == chunked {
-		w.conn.out = append(w.conn.out, "\r\n"...)
+		w.out = append(w.out, "\r\n"...)
 	}
 }
 
 // send writes what there is.
 func (w *response) send() {
-	if w.failed == nil && len(w.conn.out) > 0 {
-		_, w.failed = w.conn.rwc.Write(w.conn.out)
+	if w.failed == nil && len(w.out) > 0 {
+		_, w.failed = w.conn.rwc.Write(w.out)
 	}
-	w.conn.out = w.conn.out[:0]
+	w.out = w.out[:0]
 }
 
 // FlushError is for http.ResponseController.
@@ -232,7 +233,7 @@ func (w *response) finish() (again bool) {
 		w.begin(counted, nil)
 	}
 	if w.framing == chunked && !w.head {
-		w.conn.out = append(w.conn.out, "0\r\n\r\n"...)
+		w.out = append(w.out, "0\r\n\r\n"...)
 	}
 	w.send()
 	if w.conn.deadline {

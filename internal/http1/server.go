@@ -38,6 +38,7 @@ type Server struct {
 	idleTicks int64
 	headTicks int64
 	dated     atomic.Pointer[dateText]
+	out       sync.Pool // of *[]byte, for answers
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -50,6 +51,7 @@ func New(other *http.Server) *Server {
 	return &Server{
 		other: other, handed: newHandover(),
 		idleTicks: ticks(other.IdleTimeout), headTicks: ticks(other.ReadHeaderTimeout),
+		out:   sync.Pool{New: func() any { return new([]byte) }},
 		conns: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{},
 	}
 }

@@ -535,3 +535,17 @@ func TestLateWriter(t *testing.T) {
 		t.Error(all)
 	}
 }
+
+// TestAllocations guards what a request costs beside its handler.
+func TestAllocations(t *testing.T) {
+	const most = 16
+	s := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("abc")) })}, true)
+	c, in := s.dial(t), make([]byte, 4096)
+	request := []byte("GET /a?b=c HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nUser-Agent: a/b\r\n\r\n")
+	if n := testing.AllocsPerRun(500, func() {
+		_, _ = c.Write(request)
+		_, _ = c.Read(in)
+	}); n > most {
+		t.Errorf("%v allocations, more than %d", n, most)
+	}
+}
