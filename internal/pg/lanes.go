@@ -23,7 +23,7 @@ type shape struct {
 	overdue int           // runs that go on for too long
 	slow    bool          // not known to be fast
 	held    int           // connections
-	waiting *list.List    // of *waiter; nil for nobody
+	waiting *list.List    // of *waiter; nil until there was one
 	turn    *list.Element // of the shape in its lane's queue, while anybody waits
 }
 
@@ -55,6 +55,14 @@ type waiter struct {
 	at      time.Duration // since when
 	place   *list.Element // among those of its shape; nil once it is out
 	granted chan *Conn
+	timer   *time.Timer // nil if it may wait for ever
+}
+
+func (w *waiter) timeout() <-chan time.Time {
+	if w.timer == nil {
+		return nil
+	}
+	return w.timer.C
 }
 
 // newLanes makes the lanes of so many connections, some of which are kept for the fast.
@@ -184,7 +192,7 @@ func (l *lanes) leave(w *waiter) {
 		return
 	}
 	q.shapes.Remove(s.turn)
-	s.turn, s.waiting = nil, nil
+	s.turn = nil
 }
 
 // next returns who may have a connection now, of both lanes the one who waits longer; nil for nobody. In a lane the shapes

@@ -66,6 +66,8 @@ type Pool struct {
 	ended  sync.WaitGroup // of what goes on in the background
 	empty  chan struct{}  // closed when the pool is closed and the last connection, too
 
+	waiters sync.Pool // of *waiter
+
 	mu      sync.Mutex
 	lanes   lanes
 	idle    []*Conn // the one that was used last comes last
@@ -218,16 +220,15 @@ func (p *Pool) ready(ctx context.Context, c *Conn, s *shape, suspect bool, since
 
 // wait waits until it is the request's turn. It is called with the lock, and gives it back.
 func (p *Pool) wait(ctx context.Context, s *shape, now time.Duration) (*Conn, error) {
-	w := &waiter{shape: s, at: now, granted: make(chan *Conn, 1)}
+	w := p.waiter(s, now)
 	p.lanes.wait(w)
 	p.mu.Unlock()
-	timeout, stop := p.timer(now)
-	defer stop()
 	var err error
 	select {
 	case c := <-w.granted:
+		p.recycle(w)
 		return p.ready(ctx, c, s, false, now)
-	case <-timeout:
+	case <-w.timeout():
 		err = ErrAcquireTimeout
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -238,15 +239,44 @@ func (p *Pool) wait(ctx context.Context, s *shape, now time.Duration) (*Conn, er
 	if w.place != nil {
 		p.lanes.leave(w)
 		p.mu.Unlock()
+		p.recycle(w)
 		return nil, err
 	}
 	p.mu.Unlock()
-	if c := <-w.granted; c != nil { // just now, and too late
+	c := <-w.granted // just now, and too late
+	p.recycle(w)
+	if c != nil {
 		c.release(-1)
 	} else {
 		p.giveUp(s)
 	}
 	return nil, err
+}
+
+// waiter makes a waiter, of a used one if there is one. Its timer ends when it has waited for as long as it may.
+func (p *Pool) waiter(s *shape, now time.Duration) *waiter {
+	w, ok := p.waiters.Get().(*waiter)
+	if !ok {
+		w = &waiter{granted: make(chan *Conn, 1)}
+	}
+	w.shape, w.at = s, now
+	if wait := p.opt.AcquireTimeout; wait > 0 {
+		if w.timer == nil {
+			w.timer = time.NewTimer(wait)
+		} else {
+			w.timer.Reset(wait)
+		}
+	}
+	return w
+}
+
+// recycle takes a waiter back that nobody else knows any more.
+func (p *Pool) recycle(w *waiter) {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.shape = nil
+	p.waiters.Put(w)
 }
 
 // timer ends when a request has waited for as long as it may.
