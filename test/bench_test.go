@@ -12,12 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/tarn-data/tarn/internal/pg/embedded"
 	"github.com/tarn-data/tarn/internal/pgtest"
@@ -92,7 +89,7 @@ func BenchmarkDataAPI(b *testing.B) {
 				var m measured
 				for turn := range 2 {
 					if (round+turn)%2 == 0 {
-						reference = base.pgbench(b, w.name, seconds)
+						reference = base.pgbench(b, w.name, base.db.RoleURL(b, base.login), pgbenchConns, seconds)
 					} else {
 						m = s.measure(b, w.request, seconds)
 					}
@@ -164,7 +161,7 @@ func BenchmarkConditions(b *testing.B) {
 }
 
 // BenchmarkDistance measures the read of a row from a database that is 2.4 ms away or more, as the machine's clock has it. It is
-// compared with what the same number of connections could do with four round trips for each, over the same way.
+// compared with pgbench, which makes four round trips for each, over the same way with as many connections.
 func BenchmarkDistance(b *testing.B) {
 	base := newBenchBase(b)
 	const away = 2400 * time.Microsecond
@@ -175,39 +172,11 @@ func BenchmarkDistance(b *testing.B) {
 	for range benchNumber("BENCH_ROUNDS", 5) {
 		rate := s.measure(b, workloads[0].request, seconds).rate
 		rates = append(rates, rate)
-		ratios = append(ratios, rate/(roundTrips(b, url, seconds)/4))
+		ratios = append(ratios, rate/base.pgbench(b, workloads[0].name, url, benchPool, seconds))
 	}
 	b.ReportMetric(median(rates), "req/s")
 	b.ReportMetric(median(ratios), "x_four_trips")
 	b.ReportMetric(0, "ns/op")
-}
-
-// roundTrips is how many round trips a second as many connections as the pool has make together.
-func roundTrips(b *testing.B, url string, seconds int) float64 {
-	b.Helper()
-	var (
-		trips atomic.Int64
-		wait  sync.WaitGroup
-	)
-	end := time.Now().Add(time.Duration(seconds) * time.Second)
-	for range benchPool {
-		conn, err := pgx.Connect(b.Context(), url)
-		if err != nil {
-			b.Fatal(err)
-		}
-		wait.Go(func() {
-			defer func() { _ = conn.Close(context.Background()) }()
-			for time.Now().Before(end) {
-				if _, err := conn.Exec(b.Context(), ";"); err != nil { // an empty statement is one trip
-					b.Error(err)
-					return
-				}
-				trips.Add(1)
-			}
-		})
-	}
-	wait.Wait()
-	return float64(trips.Load()) / float64(seconds)
 }
 
 // BenchmarkStart measures the time from the start of the process to ready, with a schema of 1,000 tables.
@@ -286,14 +255,14 @@ func median(v []float64) float64 {
 var pgbenchRate = regexp.MustCompile(`tps = ([0-9.]+)`)
 
 // pgbench returns the transactions per second of a script.
-func (base *benchBase) pgbench(b *testing.B, script string, seconds int) float64 {
+func (base *benchBase) pgbench(b *testing.B, script, url string, conns, seconds int) float64 {
 	b.Helper()
 	install, err := embedded.Find(context.Background(), "", 0)
 	if err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(install.BinDir, "pgbench"), "-n", "-M", "prepared", "-c", strconv.Itoa(pgbenchConns), "-j", "2",
-		"-T", strconv.Itoa(seconds), "-D", "role="+base.role, "-f", filepath.Join("testdata", "bench", script+".sql"), base.db.RoleURL(b, base.login))
+	cmd := exec.Command(filepath.Join(install.BinDir, "pgbench"), "-n", "-M", "prepared", "-c", strconv.Itoa(conns), "-j", "2",
+		"-T", strconv.Itoa(seconds), "-D", "role="+base.role, "-f", filepath.Join("testdata", "bench", script+".sql"), url)
 	apart(cmd)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
