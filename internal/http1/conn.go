@@ -66,7 +66,7 @@ func (c *conn) lookAfter(now int64) {
 	since := now - was/kinds
 	switch was % kinds {
 	case idle:
-		if since > c.server.idleTicks {
+		if since > c.server.headTicks && !c.served.Load() || since > c.server.idleTicks {
 			c.drop(was)
 		}
 	case reading:
@@ -82,7 +82,11 @@ func (c *conn) lookAfter(now int64) {
 
 // watch cancels a call if its client goes away. It ends with the next thing that arrives.
 func (c *conn) watch(call *call) {
-	if more, err := netfd.Peek(c.rwc); err == nil && !more || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	more, err := netfd.Peek(c.rwc)
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errors.ErrUnsupported) {
+		return // nothing is known of the client
+	}
+	if err != nil || !more {
 		call.cancel()
 	}
 }

@@ -43,6 +43,7 @@ type Server struct {
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
 	listeners map[net.Listener]struct{}
+	accepting sync.WaitGroup // on them
 	caring    bool
 }
 
@@ -109,6 +110,7 @@ func (s *Server) track(l net.Listener) bool {
 		return false
 	}
 	s.listeners[l] = struct{}{}
+	s.accepting.Add(1)
 	return true
 }
 
@@ -116,6 +118,7 @@ func (s *Server) untrack(l net.Listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
+	s.accepting.Done()
 }
 
 func (s *Server) start(rwc net.Conn) {
@@ -179,6 +182,7 @@ func (s *Server) closeIdle() (left bool) {
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.noReuse.Store(true)
 	s.stopListening()
+	s.accepting.Wait() // for who was let in just now
 	t := time.NewTicker(pollEvery)
 	defer t.Stop()
 	for s.closeIdle() {
