@@ -3,6 +3,8 @@ package http1
 import (
 	"net"
 	"sync"
+
+	"github.com/tarn-data/tarn/internal/netfd"
 )
 
 // handover is a listener whose connections come from a server that has read the beginning of what they say.
@@ -58,6 +60,9 @@ type reread struct {
 	net.Conn
 	read []byte
 }
+
+// CloseWrite is for net/http, which waits for a while between that and the end.
+func (c *reread) CloseWrite() error { return netfd.CloseWrite(c.Conn) }
 
 // Read implements net.Conn.
 func (c *reread) Read(p []byte) (int, error) {

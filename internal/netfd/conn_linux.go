@@ -51,6 +51,9 @@ type transfer struct {
 // SyscallConn implements syscall.Conn.
 func (c *conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
 
+// CloseWrite says that nothing more will be written, as net.TCPConn and net.UnixConn do.
+func (c *conn) CloseWrite() error { return CloseWrite(c.Conn) }
+
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(p) == 0 || len(p) > most {

@@ -114,6 +114,26 @@ func TestEnd(t *testing.T) {
 	})
 }
 
+func TestCloseWrite(t *testing.T) {
+	t.Parallel()
+	networks(t, func(t *testing.T, ours, theirs net.Conn) {
+		t.Helper()
+		if err := CloseWrite(ours); err != nil {
+			t.Error(err)
+		}
+		var p [10]byte
+		if _, err := theirs.Read(p[:]); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+		if n, err := theirs.Write(p[:]); n != len(p) || err != nil {
+			t.Error(n, err)
+		}
+		if n, err := ours.Read(p[:]); n != len(p) || err != nil {
+			t.Error(n, err)
+		}
+	})
+}
+
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	networks(t, func(t *testing.T, ours, _ net.Conn) {
