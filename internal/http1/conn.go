@@ -39,7 +39,6 @@ type conn struct {
 	rwc      net.Conn
 	remote   string
 	in       []byte // what was read and not used yet
-	out      []byte // what is to be written
 	deadline bool   // whether one is set for writing
 	served   atomic.Bool
 	phase    atomic.Int64 // what it is doing, and since which tick
@@ -130,7 +129,7 @@ func (c *conn) next() (*request, bool) {
 		return nil, false
 	}
 	for looked := 0; ; {
-		end := bytes.Index(c.in[looked:], headEnd)
+		end := bytes.Index(c.in[looked:], []byte(headEnd))
 		if end >= 0 {
 			end += looked + len(headEnd)
 			req, ok := parse(c.in[:end])

@@ -12,7 +12,6 @@ type handover struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
-	addr  net.Addr
 }
 
 func newHandover() *handover {

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-var headEnd = []byte("\r\n\r\n")
-
 const (
+	headEnd   = "\r\n\r\n"
 	maxFields = 64
 	// maxDigits is how long the number of a body's length may be.
 	maxDigits = 5

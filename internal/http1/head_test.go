@@ -23,7 +23,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		end := bytes.Index(in, headEnd)
+		end := bytes.Index(in, []byte(headEnd))
 		if end < 0 {
 			return
 		}

