@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"testing"
 	"time"
 
@@ -17,11 +18,7 @@ func TestRevocations(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	stored, failure := map[string]time.Time{}, error(nil)
 	r := oauth.NewRevocations(func(context.Context) (map[string]time.Time, error) {
-		all := map[string]time.Time{}
-		for id, until := range stored {
-			all[id] = until
-		}
-		return all, failure
+		return maps.Clone(stored), failure
 	}, func() bool { return true }, func() time.Time { return now }, slog.New(slog.DiscardHandler))
 	revoked := func(id, session string) bool { return r.Revoked(&token.Identity{ID: id, Session: session}) }
 	if revoked("", "") || revoked("one", "s") {
