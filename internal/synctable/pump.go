@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -84,7 +85,7 @@ func (r *Replica) start(ctx context.Context) (*pgconn.PgConn, error) {
 			return wire, nil
 		}
 		closeWire(wire)
-		if !isBusy(err) || try == tries {
+		if !IsBusy(err) || try == tries {
 			return nil, err
 		}
 		select {
@@ -205,10 +206,8 @@ func (in *reader) message(ctx context.Context, msg pglogrepl.Message) error {
 			return r.remove(ctx, msg.OldTuple)
 		}
 	case *pglogrepl.TruncateMessage:
-		for _, id := range msg.RelationIDs {
-			if in.ours(id) {
-				return r.empty(ctx)
-			}
+		if slices.ContainsFunc(msg.RelationIDs, in.ours) {
+			return r.empty(ctx)
 		}
 	}
 	return nil

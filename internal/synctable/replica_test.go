@@ -153,6 +153,44 @@ func TestReplicaOfAnotherShape(t *testing.T) {
 	w.drain()
 }
 
+// TestLostSlot: a server that has thrown away log that was yet to be read has all rows copied.
+func TestLostSlot(t *testing.T) {
+	t.Parallel()
+	s := pgtest.NewServer(t, pgtest.Options{Settings: []string{"wal_level=logical", "max_wal_senders=5", "max_slot_wal_keep_size=1MB"}})
+	w := &replicas{T: t, source: s.NewDB(t), target: pgtest.New(t), slot: "tarn_lost", to: target()}
+	w.source.Exec(t, "CREATE TABLE source (id int PRIMARY KEY); INSERT INTO source VALUES (1)")
+	w.copied("")
+	for _, sql := range []string{"INSERT INTO source VALUES (2)", "SELECT pg_switch_wal()", "CREATE TABLE x AS SELECT 1", "SELECT pg_switch_wal()", "CHECKPOINT"} {
+		w.source.Exec(t, sql)
+	}
+	if got := text(t, w.source.Conn(t), "SELECT wal_status FROM pg_replication_slots"); got != "(lost)" {
+		t.Fatal(got)
+	}
+	w.copied("thrown away")
+	w.drain()
+}
+
+// TestRetyped: a copy gets the source's types, but for what is built on it.
+func TestRetyped(t *testing.T) {
+	t.Parallel()
+	w := newReplicas(t, "CREATE TABLE source (id int PRIMARY KEY, n int); INSERT INTO source VALUES (1, 1)")
+	w.copied("")
+	w.target.Exec(t, "CREATE VIEW on_n AS SELECT n FROM copy")
+	w.source.Exec(t, "ALTER TABLE source ALTER COLUMN n TYPE text")
+	if _, _, err := w.follow(false); err == nil || !strings.Contains(err.Error(), "used by a view") {
+		t.Error(err)
+	}
+	w.target.Exec(t, "DROP VIEW on_n")
+	w.copied("")
+	w.source.Exec(t, "ALTER TABLE source ALTER COLUMN id TYPE bigint")
+	if _, _, err := w.follow(false); err == nil || !strings.Contains(err.Error(), "partition key") {
+		t.Error(err)
+	}
+	if left := text(t, w.source.Conn(t), "SELECT slot_name FROM pg_replication_slots WHERE slot_name = '"+w.slot+"'"); left != "" {
+		t.Error("left:", left)
+	}
+}
+
 // TestUnfit: why a source can't be followed is told, and nothing is left there.
 func TestUnfit(t *testing.T) {
 	t.Parallel()

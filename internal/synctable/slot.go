@@ -147,8 +147,8 @@ func createSlot(ctx context.Context, wire *pgconn.PgConn, name string) (at lsn, 
 	return at, made.SnapshotName, err
 }
 
-// isBusy tells of the error that a slot is being read.
-func isBusy(err error) bool {
+// IsBusy tells of the error that a slot is being read.
+func IsBusy(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == "55006"
 }

@@ -60,7 +60,7 @@ func (s *Service) Run(ctx context.Context) {
 type turn struct {
 	*Table
 
-	ctx    context.Context // ends when the lease is lost
+	ctx    context.Context //nolint:containedctx // it is the turn's own, and ends when the lease is lost
 	stop   context.CancelCauseFunc
 	beaten chan struct{}
 	began  time.Time

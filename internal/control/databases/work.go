@@ -200,8 +200,13 @@ func (s *Service) tend(ctx context.Context) {
 	if err == nil && slot != nil {
 		err = s.tendSlot(ctx, slot, mostLog)
 	}
-	if err != nil && ctx.Err() == nil {
-		s.Log.Warn("can't look after a replication slot; it will be tried again", "slot", slot, "error", err)
+	switch {
+	case err == nil, ctx.Err() != nil:
+	case synctable.IsBusy(err): // until the process that reads it has noticed that the table is gone
+	case slot == nil:
+		s.Log.Warn("can't look for replication slots to look after", "error", err)
+	default:
+		s.Log.Warn("can't look after a replication slot; it will be tried again", "slot", slot.Name, "error", err)
 	}
 }
 
