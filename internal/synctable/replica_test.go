@@ -104,6 +104,13 @@ func TestReplica(t *testing.T) {
 			t.Errorf("%s: %+v", step.sql, res)
 		}
 	}
+	// With the whole row as its identity, rows are found by their key all the same.
+	w.source.Exec(t, "ALTER TABLE source REPLICA IDENTITY FULL")
+	w.copied("columns have changed")
+	w.source.Exec(t, "UPDATE source SET name = NULL WHERE id = 1; UPDATE source SET id = 77777 WHERE id = 2; DELETE FROM source WHERE id = 3")
+	if res := w.drain(); res.Updated == 0 || res.Deleted == 0 {
+		t.Error(res)
+	}
 	// Comparing comes between: what the log tells of then was seen already.
 	w.source.Exec(t, "INSERT INTO source (id, part) VALUES (-1, 'a')")
 	src := synctable.NewStored(w.source.Conn(t), "public", "source")
