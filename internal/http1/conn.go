@@ -20,6 +20,8 @@ const (
 	usualBuffer = 4 << 10
 	// maxBuffer is how large the head and the body of a request are at most, each.
 	maxBuffer = 16 << 10
+	// usualFields is for how many fields of an answer there is place at first.
+	usualFields = 8
 	// bodyWait is how long the rest of a small body may be on its way.
 	bodyWait = time.Second
 )
@@ -43,12 +45,6 @@ type conn struct {
 	served   atomic.Bool
 	phase    atomic.Int64 // what it is doing, and since which tick
 	current  atomic.Pointer[call]
-}
-
-// call is the context of a request that is being worked on.
-type call struct {
-	cancel  context.CancelFunc
-	watched atomic.Bool
 }
 
 func (c *conn) enter(what int64) { c.phase.Store(c.server.now.Load()*kinds + what) }
@@ -104,15 +100,26 @@ func (c *conn) drop(was int64) {
 	}
 }
 
+// exchange is a request and its answer.
+type exchange struct {
+	call     call
+	body     body
+	response response
+	size     int // of the head
+	length   int // of the body
+}
+
 // serve answers one request after the other.
 func (c *conn) serve() {
 	defer c.server.forget(c)
 	for {
-		req, ok := c.next()
-		if !ok {
+		x := &exchange{call: call{Context: context.Background()}}
+		var none http.Request
+		r := none.WithContext(&x.call)
+		if !c.next(x, r) {
 			return
 		}
-		if again := c.answer(req); !again {
+		if again := c.answer(x, r); !again {
 			_ = c.rwc.Close()
 			return
 		}
@@ -120,31 +127,34 @@ func (c *conn) serve() {
 }
 
 // next reads a request. It is false if there is none: then the connection is closed, or somebody else's.
-func (c *conn) next() (*request, bool) {
+func (c *conn) next(x *exchange, r *http.Request) bool {
 	if c.in == nil {
 		c.in = make([]byte, 0, usualBuffer)
 	}
 	if len(c.in) == 0 && !c.read() || !c.step(idle, reading) {
 		_ = c.rwc.Close()
-		return nil, false
+		return false
 	}
 	for looked := 0; ; {
 		end := bytes.Index(c.in[looked:], []byte(headEnd))
 		if end >= 0 {
-			end += looked + len(headEnd)
-			req, ok := parse(c.in[:end])
-			if !ok || !c.complete(end+req.length) {
-				return nil, c.handOver()
+			x.size = looked + end + len(headEnd)
+			if !parse(r, c.in[:x.size]) {
+				return c.handOver()
 			}
-			return req, c.begin()
+			x.length = int(r.ContentLength)
+			if !c.complete(x.size + x.length) {
+				return c.handOver()
+			}
+			return c.begin()
 		}
 		if !promising(c.in) || len(c.in) >= maxBuffer {
-			return nil, c.handOver()
+			return c.handOver()
 		}
 		looked = max(0, len(c.in)-len(headEnd)+1)
 		if !c.read() {
 			_ = c.rwc.Close()
-			return nil, false
+			return false
 		}
 	}
 }
@@ -195,24 +205,23 @@ func (c *conn) complete(length int) bool {
 }
 
 // answer has the handler answer a request. It tells whether there may be another one.
-func (c *conn) answer(req *request) (again bool) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	c.current.Store(&call{cancel: cancel})
-	r := req.WithContext(ctx)
-	r.RemoteAddr = c.remote
-	b := &body{text: c.in[req.size : req.size+req.length]}
-	if r.Body = b; req.length == 0 {
-		r.Body = http.NoBody
+func (c *conn) answer(x *exchange, r *http.Request) (again bool) {
+	c.current.Store(&x.call)
+	defer x.call.cancel()
+	r.RemoteAddr, r.Body = c.remote, http.NoBody
+	if x.length > 0 {
+		x.body.text = c.in[x.size : x.size+x.length]
+		r.Body = &x.body
 	}
 	out := c.server.out.Get().(*[]byte)
-	w := &response{conn: c, out: (*out)[:0], header: http.Header{}, head: r.Method == http.MethodHead, close: r.Close}
+	w := &x.response
+	w.conn, w.out, w.header, w.head, w.close = c, (*out)[:0], make(http.Header, usualFields), r.Method == http.MethodHead, r.Close
 	defer func() {
 		if cap(w.out) <= maxKept {
 			*out = w.out
 			c.server.out.Put(out)
 		}
-		w.conn, w.out, b.over, b.text = nil, nil, true, nil // for who goes on though the answer is over
+		w.conn, w.out, x.body = nil, nil, body{over: true} // for who goes on though the answer is over
 		if p := recover(); p != nil {
 			again = false
 			if err, ok := p.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
@@ -225,7 +234,7 @@ func (c *conn) answer(req *request) (again bool) {
 		return false
 	}
 	c.current.Store(nil)
-	c.used(req.size + req.length)
+	c.used(x.size + x.length)
 	return c.step(working, idle)
 }
 

@@ -15,13 +15,6 @@ const (
 	maxDigits = 5
 )
 
-// request is a request that has arrived.
-type request struct {
-	http.Request
-	size   int // of the head
-	length int // of the body
-}
-
 // body is a body that is there as a whole.
 type body struct {
 	text []byte
@@ -62,22 +55,21 @@ func promising(in []byte) bool {
 
 // parse reads a head, which ends with an empty line. It takes only what is beyond doubt, and nothing that changes how the
 // connection goes on: all else is net/http's, which knows the exceptions and what to answer to what is wrong.
-func parse(in []byte) (req *request, ok bool) {
+func parse(r *http.Request, in []byte) bool {
 	text := string(in)
 	line, fields, _ := strings.Cut(text[:len(text)-2], "\r\n")
 	method, line, _ := strings.Cut(line, " ")
 	target, proto, _ := strings.Cut(line, " ")
 	if !usualMethod(method) || proto != "HTTP/1.1" || !visible(target) || target[0] != '/' {
-		return nil, false
+		return false
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
-		return nil, false
+		return false
 	}
-	req = &request{size: len(in), Request: http.Request{
-		Method: method, URL: u, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}}
-	return req, req.parseFields(fields)
+	r.Method, r.URL, r.RequestURI = method, u, target
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	return parseFields(r, fields)
 }
 
 func usualMethod(m string) bool {
@@ -99,7 +91,7 @@ func visible(s string) bool {
 }
 
 // parseFields reads the fields, each of which ends with a line's end.
-func (r *request) parseFields(text string) bool {
+func parseFields(r *http.Request, text string) bool {
 	n := strings.Count(text, "\r\n")
 	if n > maxFields {
 		return false
@@ -122,11 +114,11 @@ func (r *request) parseFields(text string) bool {
 			r.Host = value
 			continue
 		case "Content-Length":
-			if !r.setLength(value) || r.Header[name] != nil {
+			if !setLength(r, value) || r.Header[name] != nil {
 				return false
 			}
 		case "Connection":
-			if !r.setConnection(value) || r.Header[name] != nil {
+			if !setConnection(r, value) || r.Header[name] != nil {
 				return false
 			}
 		case "Transfer-Encoding", "Trailer", "Upgrade", "Expect", "Te", "Pragma", "Http2-Settings", "Proxy-Connection":
@@ -143,22 +135,23 @@ func (r *request) parseFields(text string) bool {
 }
 
 // setLength takes the body's length, if that isn't a long one.
-func (r *request) setLength(value string) bool {
+func setLength(r *http.Request, value string) bool {
 	if value == "" || len(value) > maxDigits {
 		return false
 	}
+	n := 0
 	for i := range len(value) {
 		if value[i] < '0' || value[i] > '9' {
 			return false
 		}
-		r.length = 10*r.length + int(value[i]-'0')
+		n = 10*n + int(value[i]-'0')
 	}
-	r.ContentLength = int64(r.length)
-	return r.length <= maxBuffer
+	r.ContentLength = int64(n)
+	return n <= maxBuffer
 }
 
 // setConnection heeds whether the client wants to go on.
-func (r *request) setConnection(value string) bool {
+func setConnection(r *http.Request, value string) bool {
 	switch {
 	case strings.EqualFold(value, "keep-alive"):
 	case strings.EqualFold(value, "close"):

@@ -539,7 +539,7 @@ func TestLateWriter(t *testing.T) {
 
 // TestAllocations guards what a request costs beside its handler.
 func TestAllocations(t *testing.T) {
-	const most = 16
+	const most = 11
 	s := serve(t, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("abc")) })}, true)
 	c, in := s.dial(t), make([]byte, 4096)
 	request := []byte("GET /a?b=c HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nUser-Agent: a/b\r\n\r\n")

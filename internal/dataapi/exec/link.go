@@ -6,7 +6,6 @@ import (
 	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tarn-data/tarn/internal/fault"
@@ -26,7 +25,7 @@ const (
 type link struct {
 	conn       *pgconn.PgConn
 	statements statements
-	watcher    *ctxwatch.ContextWatcher
+	watch      watch
 	out        []byte
 	sent       []*prepared // what was sent for each step
 	quiet      bool        // whether nothing of the response is known to be set from the beginning
@@ -37,7 +36,7 @@ func linkOf(conn *pgconn.PgConn) *link {
 	if l, ok := data[linkKey].(*link); ok {
 		return l
 	}
-	l := &link{conn: conn, statements: newStatements(), watcher: ctxwatch.NewContextWatcher(pg.Canceller(conn))}
+	l := &link{conn: conn, statements: newStatements(), watch: newWatch(pg.Canceller(conn))}
 	data[linkKey] = l
 	return l
 }
@@ -56,9 +55,9 @@ func (l *link) run(ctx context.Context, steps []step, keep bool) error {
 		}
 	}
 	l.write(steps, keep)
-	l.watcher.Watch(ctx)
+	l.watch.begin(ctx)
 	err, settled := l.exchange(ctx, steps)
-	l.watcher.Unwatch()
+	l.watch.end()
 	if !settled { // in the middle of an answer a connection is of no use
 		_ = l.conn.Conn().Close()
 		_ = l.conn.Close(ctx)
@@ -112,7 +111,7 @@ func (l *link) exchange(ctx context.Context, steps []step) (err error, settled b
 	r := reader{link: l, steps: steps}
 	defer r.stop()
 	for {
-		msg, err := l.conn.ReceiveMessage(context.Background()) // the watcher has the request's context
+		msg, err := l.conn.ReceiveMessage(context.Background()) // it is watched for the request's
 		if err != nil {
 			if r.failure == nil {
 				r.failure = &linkError{cause: err}

@@ -1,0 +1,43 @@
+package exec
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+)
+
+// watch has what runs on a connection cancelled when the request's context ends. The driver has such a watcher, too, which
+// makes anew for each request what this one makes once.
+type watch struct {
+	handler   ctxwatch.Handler
+	cancel    func()
+	cancelled chan struct{}
+	stop      func() bool // nil while nothing is watched
+}
+
+func newWatch(h ctxwatch.Handler) watch {
+	cancelled := make(chan struct{}, 1)
+	return watch{handler: h, cancelled: cancelled, cancel: func() {
+		h.HandleCancel(context.Background())
+		cancelled <- struct{}{}
+	}}
+}
+
+func (w *watch) begin(ctx context.Context) {
+	if own, ok := ctx.(interface {
+		AfterFunc(run func()) (stop func() bool)
+	}); ok { // which context.AfterFunc would ask as well
+		w.stop = own.AfterFunc(w.cancel)
+		return
+	}
+	w.stop = context.AfterFunc(ctx, w.cancel)
+}
+
+// end ends the watch, and waits for what it has begun.
+func (w *watch) end() {
+	if !w.stop() {
+		<-w.cancelled
+		w.handler.HandleUnwatchAfterCancel()
+	}
+	w.stop = nil
+}
