@@ -54,15 +54,21 @@ type waiter struct {
 	shape   *shape
 	at      time.Duration // since when
 	place   *list.Element // among those of its shape; nil once it is out
-	granted chan *Conn
-	timer   *time.Timer // nil if it may wait for ever
+	granted chan grant
+	abandon func()      // when its context ends
+	timer   *time.Timer // when it has waited for long enough; nil if it may for ever
 }
 
-func (w *waiter) timeout() <-chan time.Time {
-	if w.timer == nil {
-		return nil
-	}
-	return w.timer.C
+// grant is what a wait ends with: a connection, the place for one if it is nil, or an error.
+type grant struct {
+	conn *Conn
+	err  error
+}
+
+// settle ends the timer. It is false if that may have run out.
+func (w *waiter) settle() bool {
+	w.shape = nil
+	return w.timer == nil || w.timer.Stop()
 }
 
 // newLanes makes the lanes of so many connections, some of which are kept for the fast.
@@ -207,6 +213,16 @@ func (l *lanes) next() *waiter {
 		return slow
 	}
 	return fast
+}
+
+// anybody returns somebody who waits; nil for nobody.
+func (l *lanes) anybody() *waiter {
+	for _, q := range [...]*queue{&l.fastQ, &l.slowQ} {
+		if e := q.shapes.Front(); e != nil {
+			return e.Value.(*shape).waiting.Front().Value.(*waiter)
+		}
+	}
+	return nil
 }
 
 func (l *lanes) first(q *queue) *waiter {

@@ -223,60 +223,56 @@ func (p *Pool) wait(ctx context.Context, s *shape, now time.Duration) (*Conn, er
 	w := p.waiter(s, now)
 	p.lanes.wait(w)
 	p.mu.Unlock()
-	var err error
-	select {
-	case c := <-w.granted:
-		p.recycle(w)
-		return p.ready(ctx, c, s, false, now)
-	case <-w.timeout():
-		err = ErrAcquireTimeout
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-p.ctx.Done():
-		err = ErrPoolClosed
+	stop := AfterFunc(ctx, w.abandon)
+	g := <-w.granted
+	if unused := stop(); w.settle() && unused {
+		p.waiters.Put(w)
+	} // else something is about to find that nobody waits any more
+	if errors.Is(g.err, context.Canceled) {
+		return nil, ctx.Err()
 	}
-	p.mu.Lock()
-	if w.place != nil {
-		p.lanes.leave(w)
-		p.mu.Unlock()
-		p.recycle(w)
-		return nil, err
+	if g.err != nil {
+		return nil, g.err
 	}
-	p.mu.Unlock()
-	c := <-w.granted // just now, and too late
-	p.recycle(w)
-	if c != nil {
-		c.release(-1)
-	} else {
-		p.giveUp(s)
-	}
-	return nil, err
+	return p.ready(ctx, g.conn, s, false, now)
 }
 
-// waiter makes a waiter, of a used one if there is one. Its timer ends when it has waited for as long as it may.
+// waiter makes a waiter, of a used one if there is one.
 func (p *Pool) waiter(s *shape, now time.Duration) *waiter {
 	w, ok := p.waiters.Get().(*waiter)
 	if !ok {
-		w = &waiter{granted: make(chan *Conn, 1)}
+		w = &waiter{granted: make(chan grant, 1)}
+		w.abandon = func() { p.refuse(w, context.Canceled) }
 	}
 	w.shape, w.at = s, now
-	if wait := p.opt.AcquireTimeout; wait > 0 {
-		if w.timer == nil {
-			w.timer = time.NewTimer(wait)
-		} else {
-			w.timer.Reset(wait)
-		}
+	switch wait := p.opt.AcquireTimeout; {
+	case wait <= 0:
+	case w.timer == nil:
+		w.timer = time.AfterFunc(wait, func() { p.refuse(w, ErrAcquireTimeout) })
+	default:
+		w.timer.Reset(wait)
 	}
 	return w
 }
 
-// recycle takes a waiter back that nobody else knows any more.
-func (p *Pool) recycle(w *waiter) {
-	if w.timer != nil {
-		w.timer.Stop()
+// refuse ends a wait, if it goes on.
+func (p *Pool) refuse(w *waiter, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.place != nil {
+		p.lanes.leave(w)
+		w.granted <- grant{err: err}
 	}
-	w.shape = nil
-	p.waiters.Put(w)
+}
+
+// AfterFunc is context.AfterFunc, which asks a context that has a function for that itself only after making more.
+func AfterFunc(ctx context.Context, run func()) (stop func() bool) {
+	if own, ok := ctx.(interface {
+		AfterFunc(run func()) (stop func() bool)
+	}); ok {
+		return own.AfterFunc(run)
+	}
+	return context.AfterFunc(ctx, run)
 }
 
 // timer ends when a request has waited for as long as it may.
@@ -300,7 +296,7 @@ func (p *Pool) serve(now time.Duration) {
 		if c != nil {
 			c.since = now
 		}
-		w.granted <- c
+		w.granted <- grant{conn: c}
 	}
 }
 
@@ -563,6 +559,10 @@ func (p *Pool) Close() {
 	p.closed = true
 	if p.total == 0 {
 		close(p.empty)
+	}
+	for w := p.lanes.anybody(); w != nil; w = p.lanes.anybody() {
+		p.lanes.leave(w)
+		w.granted <- grant{err: ErrPoolClosed}
 	}
 	p.mu.Unlock()
 	p.stop()

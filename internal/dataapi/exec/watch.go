@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/tarn-data/tarn/internal/pg"
 )
 
 // watch has what runs on a connection cancelled when the request's context ends. The driver has such a watcher, too, which
@@ -24,13 +26,7 @@ func newWatch(h ctxwatch.Handler) watch {
 }
 
 func (w *watch) begin(ctx context.Context) {
-	if own, ok := ctx.(interface {
-		AfterFunc(run func()) (stop func() bool)
-	}); ok { // which context.AfterFunc would ask as well
-		w.stop = own.AfterFunc(w.cancel)
-		return
-	}
-	w.stop = context.AfterFunc(ctx, w.cancel)
+	w.stop = pg.AfterFunc(ctx, w.cancel)
 }
 
 // end ends the watch, and waits for what it has begun.
