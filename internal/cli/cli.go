@@ -138,10 +138,10 @@ func buildVersion() string {
 	return version
 }
 
-// relaxGC lets garbage grow to a few times what lives, which is little: collecting it each few megabytes would cost a
-// quarter of the processor. Whoever sets GOGC is heard instead.
+// relaxGC lets garbage grow to twice what lives, which is little. Twice as much again would save a twentieth of the processor's
+// time under load, and take 6 MB more. Whoever sets GOGC is heard instead.
 func relaxGC() {
-	const usual, relaxed = 100, 400
+	const usual, relaxed = 100, 200
 	if before := debug.SetGCPercent(relaxed); before != usual {
 		debug.SetGCPercent(before)
 	}

@@ -9,7 +9,7 @@ import (
 // call is the context of a request. It does what one of context.WithCancel does, but makes nothing before somebody asks
 // for it: few requests are waited with for anything but PostgreSQL, and that is told by AfterFunc.
 type call struct {
-	context.Context // which never ends
+	context.Context //nolint:containedctx // it is one itself, of one that never ends
 	watched         atomic.Bool
 
 	mu    sync.Mutex

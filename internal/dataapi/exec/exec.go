@@ -124,7 +124,12 @@ func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, err
 func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Result, error) {
 	res := &Result{}
 	q := j.query
-	steps := r.prologue(j.session, q.ReadOnly, r.habits.custom(q))
+	l := linkOf(conn)
+	steps := r.prologue(l.steps, j.session, q.ReadOnly, r.habits.custom(q))
+	defer func() {
+		clear(steps)
+		l.steps = steps[:0]
+	}()
 	main := step{statement: q.Main}
 	switch {
 	case q.Explained:
@@ -141,7 +146,9 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	}
 	steps = append(steps, main)
 	if q.Rows != sqlgen.NoRows {
-		steps = append(steps, responseSettings(j, conn, res)...)
+		if ask, needed := responseSettings(j, l, res); needed {
+			steps = append(steps, ask)
+		}
 	}
 	if q.Total != nil {
 		steps = append(steps, step{statement: *q.Total, role: main.role, to: &totalReceiver{result: res}})
@@ -173,14 +180,15 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 
 // responseSettings is the step that asks what of the response was set, where something can have been: by the query, or
 // for all that comes over the connection, as ALTER ROLE does.
-func responseSettings(j *job, conn *pgconn.PgConn, res *Result) []step {
+func responseSettings(j *job, l *link, res *Result) (ask step, needed bool) {
 	var learns *link
 	if j.query.Quiet && j.session.Quiet {
-		if learns = linkOf(conn); learns.quiet {
-			return nil
+		if l.quiet {
+			return step{}, false
 		}
+		learns = l
 	}
-	return []step{{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}}
+	return step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}, true
 }
 
 func checked(check Check, res *Result) error {
@@ -193,7 +201,7 @@ func checked(check Check, res *Result) error {
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
 	return withConn(ctx, r.Pool, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
-		steps := r.prologue(s, true, false)
+		steps := r.prologue(nil, s, true, false)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
 		}

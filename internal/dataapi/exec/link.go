@@ -28,6 +28,7 @@ type link struct {
 	watch      watch
 	out        []byte
 	sent       []*prepared // what was sent for each step
+	steps      []step      // room for those of the next pipeline
 	quiet      bool        // whether nothing of the response is known to be set from the beginning
 }
 

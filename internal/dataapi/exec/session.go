@@ -51,10 +51,9 @@ func (s *Settings) text(readOnly, custom bool) string {
 	return s.texts[kind]
 }
 
-// prologue are the steps before the statement: the settings in one SELECT, and the pre-request function.
-func (r *Runner) prologue(s Session, readOnly, custom bool) []step {
-	set := step{statement: sqlgen.Statement{SQL: s.Settings.text(readOnly, custom)}, texts: s.Values}
-	steps := append(make([]step, 0, 5), set)
+// prologue appends the steps before the statement: the settings in one SELECT, and the pre-request function.
+func (r *Runner) prologue(steps []step, s Session, readOnly, custom bool) []step {
+	steps = append(steps, step{statement: sqlgen.Statement{SQL: s.Settings.text(readOnly, custom)}, texts: s.Values})
 	if s.PreRequest != "" {
 		// Its own plan may depend on the role, so each role has one.
 		steps = append(steps, step{statement: sqlgen.Statement{SQL: "SELECT " + s.PreRequest + "()"}, role: s.Role})
