@@ -163,7 +163,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	if q.Total != nil && isolation != schema.Serializable {
 		isolation = schema.RepeatableRead // what is counted are the rows that are read
 	}
-	tx := transaction{runner: r, conn: conn, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
+	tx := transaction{runner: r, link: l, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
 	reset := j.session.PreRequest != "" || q.CallsVolatile
 	decide := func() error { return checked(j.check, res) }
 	began, err := time.Now(), error(nil)
@@ -205,7 +205,7 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
 		}
-		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, readOnly: true, sent: s.Sent}
+		tx := transaction{runner: r, link: linkOf(conn), isolation: s.Isolation, readOnly: true, sent: s.Sent}
 		return tx.whole(ctx, steps, Commit, false, func() error { return nil })
 	})
 }
@@ -259,6 +259,9 @@ func (e *ConnectError) Unwrap() error { return e.Cause }
 
 // isStaleStatement tells whether a prepared statement no longer fits, and preparing it anew will help.
 func isStaleStatement(err error) bool {
+	if err == nil {
+		return false
+	}
 	var pgErr *pgconn.PgError
 	if !errors.As(err, &pgErr) {
 		return false

@@ -26,7 +26,7 @@ func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end En
 		if taken {
 			return err
 		}
-		tx := transaction{runner: r, conn: conn, isolation: s.Isolation, sent: s.Sent}
+		tx := transaction{runner: r, link: linkOf(conn), isolation: s.Isolation, sent: s.Sent}
 		if err = tx.load(ctx, res, j, &taken); err != nil {
 			tx.rollback(ctx)
 		}
@@ -78,8 +78,8 @@ func (t *transaction) copy(ctx context.Context, res *Result, l *sqlgen.Load) err
 	if t.sent != nil {
 		t.sent(l.Copy)
 	}
-	tag, err := t.conn.CopyFrom(ctx, l.Text, l.Copy)
-	if t.conn.IsClosed() { // the text may still be read
+	tag, err := t.link.conn.CopyFrom(ctx, l.Text, l.Copy)
+	if t.link.conn.IsClosed() { // the text may still be read
 		return err
 	}
 	if bad := l.Text.Err(); bad != nil {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
 )
@@ -31,7 +29,7 @@ func command(sql string) step { return step{statement: sqlgen.Statement{SQL: sql
 // transaction runs steps on a connection that nothing else uses.
 type transaction struct {
 	runner    *Runner
-	conn      *pgconn.PgConn
+	link      *link
 	isolation schema.Isolation
 	readOnly  bool
 	sent      func(sql string)
@@ -112,10 +110,10 @@ func levelName(i schema.Isolation) string {
 // rollback ends a transaction that is still open. If that fails the connection is of no use, and the pool, which looks
 // at its state, closes it.
 func (t *transaction) rollback(ctx context.Context) {
-	if t.conn.IsClosed() || t.conn.TxStatus() == txIdle {
+	if t.link.conn.IsClosed() || t.link.conn.TxStatus() == txIdle {
 		return
 	}
-	_, _ = t.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
+	_, _ = t.link.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK").ReadAll()
 }
 
 // send sends the steps as one pipeline and reads all results. The first error ends the pipeline at the server.
@@ -125,7 +123,7 @@ func (t *transaction) send(ctx context.Context, steps []step) error {
 			t.sent(steps[i].statement.SQL)
 		}
 	}
-	err := linkOf(t.conn).run(ctx, steps, t.runner.Prepared)
+	err := t.link.run(ctx, steps, t.runner.Prepared)
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
