@@ -22,6 +22,7 @@ type DataAPI struct {
 	PlanEnabled         bool
 	PoolSize            int
 	PoolReserve         int // connections that are kept for fast requests
+	PoolShared          int // connections that brief reads may share
 	PoolAcquireTimeout  time.Duration
 	PoolMaxLifetime     time.Duration
 	PoolMaxIdleTime     time.Duration

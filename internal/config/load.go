@@ -58,7 +58,7 @@ func load(src Source) (*DataAPI, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &DataAPI{PoolReserve: unset}
+	c := &DataAPI{PoolReserve: unset, PoolShared: unset}
 	if c.AppSettings, err = l.appSettings(); err != nil {
 		return nil, err
 	}
@@ -82,9 +82,11 @@ const (
 	leastOwn = 10 // as many as PostgREST has
 	mostOwn  = 32 // so that three processes can share a server that takes 100
 	unset    = -1
+
+	sharedPerCore = 2 // connections, which keeps the core busy
 )
 
-// choosePool chooses the size of the pool where there is none, and how much of it is kept for fast requests.
+// choosePool chooses the size of the pool where there is none, and how much of it is kept for fast requests and shared.
 func choosePool(c *DataAPI, cores int) {
 	if c.PoolSize <= 0 {
 		c.PoolSize = max(leastOwn, min(perCore*cores, mostOwn))
@@ -93,6 +95,10 @@ func choosePool(c *DataAPI, cores int) {
 		c.PoolReserve = max(1, c.PoolSize/4)
 	}
 	c.PoolReserve = min(c.PoolReserve, c.PoolSize-1)
+	if c.PoolShared < 0 {
+		c.PoolShared = sharedPerCore * max(1, cores)
+	}
+	c.PoolShared = min(c.PoolShared, c.PoolSize/2)
 }
 
 // loader finds the values of settings.

@@ -73,6 +73,7 @@ openapi-mode = "follow-privileges"
 openapi-security-active = false
 openapi-server-proxy-uri = ""
 pool-reserve = 2
+pool-shared = 2
 replica-max-lag = 10
 replicas = ""
 server-cors-allowed-origins = ""
@@ -371,23 +372,25 @@ func TestPoolIsChosen(t *testing.T) {
 		env   []string
 		want  string
 	}{
-		{0, nil, "10 2"},
-		{2, nil, "10 2"},
-		{4, nil, "16 4"},
-		{64, nil, "32 8"},
-		{64, []string{"PGRST_DB_POOL=10"}, "10 2"},
-		{4, []string{"PGRST_DB_POOL=0"}, "16 4"},
-		{4, []string{"PGRST_DB_POOL=1"}, "1 0"},
-		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=0"}, "8 0"},
-		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=5"}, "8 5"},
-		{4, []string{"PGRST_DB_POOL=8", "PGRST_POOL_RESERVE=5"}, "8 2"},
-		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=9"}, "8 7"},
+		{0, nil, "10 2 2"},
+		{2, nil, "10 2 4"},
+		{4, nil, "16 4 8"},
+		{64, nil, "32 8 16"},
+		{64, []string{"PGRST_DB_POOL=10"}, "10 2 5"},
+		{4, []string{"PGRST_DB_POOL=0"}, "16 4 8"},
+		{4, []string{"PGRST_DB_POOL=1"}, "1 0 0"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=0"}, "8 0 4"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=5"}, "8 5 4"},
+		{4, []string{"PGRST_DB_POOL=8", "PGRST_POOL_RESERVE=5"}, "8 2 4"},
+		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=9"}, "8 7 4"},
+		{4, []string{"TARN_POOL_SHARED=0"}, "16 4 0"},
+		{4, []string{"TARN_POOL_SHARED=3"}, "16 4 3"},
 	} {
 		cfg, err := config.LoadDataAPI(config.Source{Environ: c.env, Cores: c.cores})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(cfg.PoolSize, cfg.PoolReserve); got != c.want {
+		if got := fmt.Sprint(cfg.PoolSize, cfg.PoolReserve, cfg.PoolShared); got != c.want {
 			t.Errorf("%d cores, %v: %s, want %s", c.cores, c.env, got, c.want)
 		}
 	}

@@ -33,11 +33,13 @@ func (s *shape) active() bool { return s.held > 0 || s.turn != nil }
 // the last one, which so is always left to others. Those of all other shapes together leave some to the fast, and one of
 // them some to the rest: so what is stuck never has them all. It is arithmetic only, under the pool's lock.
 type lanes struct {
+	size    int // connections in all
 	fastMax int // connections of one fast shape
 	slowMax int // of all other shapes together
 	oneMax  int // of one of them
 
 	slowHeld     int
+	lent         int // connections that are used in some other way
 	shapes       map[uint64]*shape
 	before       map[uint64]*shape // the generation before
 	fastQ, slowQ queue
@@ -73,7 +75,7 @@ func (w *waiter) settle() bool {
 
 // newLanes makes the lanes of so many connections, some of which are kept for the fast.
 func newLanes(size, reserve int) lanes {
-	l := lanes{fastMax: size, slowMax: size, oneMax: size, shapes: map[uint64]*shape{}}
+	l := lanes{size: size, fastMax: size, slowMax: size, oneMax: size, shapes: map[uint64]*shape{}}
 	reserve = min(reserve, size-1)
 	if reserve > 0 {
 		l.fastMax = size - 1
@@ -108,9 +110,17 @@ func (l *lanes) shape(key uint64) *shape {
 // may tells whether a shape may have one more connection.
 func (l *lanes) may(s *shape) bool {
 	if s.slow {
-		return s.held < l.oneMax && l.slowHeld < l.slowMax
+		return s.held < l.left(l.oneMax) && l.slowHeld < l.left(l.slowMax)
 	}
-	return s.held < l.fastMax
+	return s.held < l.left(l.fastMax)
+}
+
+// left is how many connections may be had of so many, while some of all are lent.
+func (l *lanes) left(n int) int {
+	if l.lent == 0 {
+		return n
+	}
+	return max(1, n*(l.size-l.lent)/l.size)
 }
 
 func (l *lanes) start(s *shape) {
@@ -205,7 +215,7 @@ func (l *lanes) leave(w *waiter) {
 // take turns. Few of them can be at their limit, so few are passed over.
 func (l *lanes) next() *waiter {
 	fast := l.first(&l.fastQ)
-	if l.slowHeld >= l.slowMax {
+	if l.slowHeld >= l.left(l.slowMax) {
 		return fast
 	}
 	slow := l.first(&l.slowQ)

@@ -89,8 +89,9 @@ type Conn struct {
 	opened  time.Duration
 	since   time.Duration // when it was acquired or released
 	place   int           // among the busy
-	shape   *shape        // of what it runs
+	shape   *shape        // of what it runs; nil while it is lent
 	overdue bool
+	recall  func() // tells whom it is lent to that it is wanted back; nil while it isn't lent
 }
 
 // OpenPool makes a pool. It doesn't connect before the first Acquire.
@@ -402,30 +403,60 @@ func (p *Pool) look(now time.Duration) {
 	}
 	p.looked = now
 	for _, c := range p.busy {
-		if !c.overdue && now-c.since > overdueAfter {
+		if c.shape != nil && !c.overdue && now-c.since > overdueAfter {
 			c.overdue = true
 			p.lanes.late(c.shape)
 		}
 	}
 }
 
+// Lend says that the run that the connection was acquired for has ended, and that it is kept, to be used in some other way:
+// what it does from then on is of no shape. It must be released soon after recall was called, which is when the pool ends or
+// connections are to be opened anew; recall must not wait for anything. A connection that can't be lent has to be released.
+func (c *Conn) Lend(recall func()) bool {
+	p := c.pool
+	now := p.now()
+	if !c.settled() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.keeps(c, now) {
+		return false
+	}
+	p.lanes.end(c.shape, now-c.since, c.overdue)
+	p.lanes.lent++
+	c.shape, c.overdue, c.recall = nil, false, recall
+	p.serve(now)
+	return true
+}
+
 // Release gives a connection back. One that is broken, busy or in a transaction is closed.
 func (c *Conn) Release() { c.release(c.pool.now() - c.since) }
+
+// settled tells whether a connection can be used for something else.
+func (c *Conn) settled() bool {
+	return !c.IsClosed() && !c.PgConn().IsBusy() && c.PgConn().TxStatus() == 'I'
+}
+
+// keeps tells whether a connection is still wanted.
+func (p *Pool) keeps(c *Conn, now time.Duration) bool {
+	return !p.closed && c.epoch == p.epoch && (p.opt.MaxLifetime <= 0 || now-c.opened < p.opt.MaxLifetime)
+}
 
 // release gives a connection back whose statement took so long; a negative time is not counted.
 func (c *Conn) release(took time.Duration) {
 	p := c.pool
 	now := p.now()
-	broken := c.IsClosed() || c.PgConn().IsBusy() || c.PgConn().TxStatus() != 'I'
+	settled := c.settled()
 	p.mu.Lock()
-	if broken {
+	if !settled {
 		p.broken = now
 	}
-	s, overdue := c.shape, c.overdue
+	s, overdue, lent := c.shape, c.overdue, c.recall != nil
 	p.vacate(c)
-	keep := !broken && !p.closed && c.epoch == p.epoch && (p.opt.MaxLifetime <= 0 || now-c.opened < p.opt.MaxLifetime)
-	if keep {
-		p.lanes.end(s, took, overdue)
+	if settled && p.keeps(c, now) {
+		p.end(s, took, overdue, lent)
 		c.since = now
 		p.idle = append(p.idle, c)
 		p.serve(now)
@@ -439,9 +470,18 @@ func (c *Conn) release(took time.Duration) {
 		p.closeConn(c)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.lanes.end(s, took, overdue)
+		p.end(s, took, overdue, lent)
 		p.leave()
 	}()
+}
+
+// end ends what a connection was used for.
+func (p *Pool) end(s *shape, took time.Duration, overdue, lent bool) {
+	if lent {
+		p.lanes.lent--
+		return
+	}
+	p.lanes.end(s, took, overdue)
 }
 
 // vacate takes a connection out of the busy ones.
@@ -451,7 +491,7 @@ func (p *Pool) vacate(c *Conn) {
 	p.busy[c.place].place = c.place
 	p.busy[last] = nil
 	p.busy = p.busy[:last]
-	c.shape, c.overdue = nil, false
+	c.shape, c.overdue, c.recall = nil, false, nil
 }
 
 func (p *Pool) closeConn(c *Conn) {
@@ -511,9 +551,11 @@ func (p *Pool) tidy() {
 		case <-t.C:
 		}
 		now := p.now()
-		p.drop(func(c *Conn) bool {
-			return p.opt.MaxIdleTime > 0 && now-c.since > p.opt.MaxIdleTime || p.opt.MaxLifetime > 0 && now-c.opened > p.opt.MaxLifetime
-		})
+		old := func(c *Conn) bool { return p.opt.MaxLifetime > 0 && now-c.opened > p.opt.MaxLifetime }
+		p.mu.Lock()
+		p.recall(old)
+		p.mu.Unlock()
+		p.drop(func(c *Conn) bool { return p.opt.MaxIdleTime > 0 && now-c.since > p.opt.MaxIdleTime || old(c) })
 	}
 }
 
@@ -521,8 +563,18 @@ func (p *Pool) tidy() {
 func (p *Pool) Reset() {
 	p.mu.Lock()
 	p.epoch++
+	p.recall(func(*Conn) bool { return true })
 	p.mu.Unlock()
 	p.drop(func(*Conn) bool { return true })
+}
+
+// recall wants lent connections back that are unwanted.
+func (p *Pool) recall(unwanted func(*Conn) bool) {
+	for _, c := range p.busy {
+		if c.recall != nil && unwanted(c) {
+			go c.recall()
+		}
+	}
 }
 
 // PoolStat are the figures of a pool.
@@ -533,8 +585,16 @@ type PoolStat struct {
 	Waiting int // requests for a connection
 	Slow    int // connections that are used for what isn't known to be fast
 	SlowMax int // as many as may be
+	Lent    int // connections that serve several requests at once
 	// SlowWaiting are those of the waiting requests that aren't known to be fast.
 	SlowWaiting int
+}
+
+// Free tells whether there is a connection that nobody uses, or place for one.
+func (p *Pool) Free() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.free()
 }
 
 // Stat returns the pool's figures.
@@ -545,7 +605,7 @@ func (p *Pool) Stat() PoolStat {
 	return PoolStat{
 		Open: len(p.idle) + len(p.busy), InUse: len(p.busy), Max: p.opt.Size,
 		Waiting: p.waiting + p.lanes.fastQ.waiters + p.lanes.slowQ.waiters,
-		Slow:    p.lanes.slowHeld, SlowMax: p.lanes.slowMax, SlowWaiting: p.lanes.slowQ.waiters,
+		Slow:    p.lanes.slowHeld, SlowMax: p.lanes.left(p.lanes.slowMax), Lent: p.lanes.lent, SlowWaiting: p.lanes.slowQ.waiters,
 	}
 }
 
@@ -564,6 +624,7 @@ func (p *Pool) Close() {
 		p.lanes.leave(w)
 		w.granted <- grant{err: ErrPoolClosed}
 	}
+	p.recall(func(*Conn) bool { return true })
 	p.mu.Unlock()
 	p.stop()
 	p.drop(func(*Conn) bool { return true })

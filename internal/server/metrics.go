@@ -38,6 +38,7 @@ func newDataAPICollector(each engines, tokens *token.Stats, named bool) *dataAPI
 	add("pgrst_db_pool_max", "Max pool connections", c.labels...)
 	add("tarn_db_pool_slow", "Pool connections in use for requests that are not known to be fast", c.labels...)
 	add("tarn_db_pool_slow_max", "Max pool connections for requests that are not known to be fast", c.labels...)
+	add("tarn_db_pool_shared", "Connections that brief reads share", c.labels...)
 	add("tarn_db_pool_slow_waiting", "Waiting requests that are not known to be fast", c.labels...)
 	replica := append([]string{"replica"}, c.labels...)
 	add("tarn_replica_state", "Whether a replica is in the state", append([]string{"state"}, replica...)...)
@@ -78,6 +79,7 @@ func (c *dataAPICollector) Collect(ch chan<- prometheus.Metric) {
 		send("pgrst_db_pool_max", prometheus.GaugeValue, float64(pool.Max), labels...)
 		send("tarn_db_pool_slow", prometheus.GaugeValue, float64(pool.Slow), labels...)
 		send("tarn_db_pool_slow_max", prometheus.GaugeValue, float64(pool.SlowMax), labels...)
+		send("tarn_db_pool_shared", prometheus.GaugeValue, float64(pool.Lent), labels...)
 		send("tarn_db_pool_slow_waiting", prometheus.GaugeValue, float64(pool.SlowWaiting), labels...)
 		for _, r := range e.Replicas().Stat() {
 			of := append([]string{r.Name}, labels...)

@@ -19,9 +19,12 @@ import (
 type Runner struct {
 	Pool     *pg.Pool
 	Prepared bool // whether statements are kept by name on their connections
+	Shared   int  // connections that requests may share
 
 	buffers sync.Pool // of *[]byte, for bodies
 	habits  habits
+
+	multiplexers sync.Map // of *pg.Pool to *multiplexer
 }
 
 // Session is what holds while a request's transaction runs.
@@ -106,14 +109,28 @@ func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
 }
 
 func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, error) {
+	if !r.shareable(j) {
+		return r.runAlone(ctx, pool, j, nil)
+	}
+	m := r.multiplexer(pool)
+	m.active.Add(1)
+	defer m.active.Add(-1)
+	if res, err, done := m.run(ctx, r, j); done {
+		return res, err
+	}
+	return r.runAlone(ctx, pool, j, m)
+}
+
+// runAlone runs a job on a connection that nothing else uses meanwhile. Afterwards it may go to a multiplexer.
+func (r *Runner) runAlone(ctx context.Context, pool *pg.Pool, j *job, m *multiplexer) (*Result, error) {
 	var res *Result
 	repeatable := func() bool { return j.query.ReadOnly && !res.Streamed }
-	err := withConn(ctx, pool, j.query.Main.SQL, repeatable, func(conn *pgconn.PgConn) error {
+	err := withConn(ctx, pool, j.query.Main.SQL, repeatable, m, func(conn *pgconn.PgConn) error {
 		var err error
 		res, err = r.attempt(ctx, conn, j)
 		if isStaleStatement(err) && conn.TxStatus() == txIdle && !res.Streamed {
 			// The transaction is rolled back and nothing was answered, so it can be run anew.
-			forget(conn)
+			linkOf(conn).statements.forget()
 			res, err = r.attempt(ctx, conn, j)
 		}
 		return err
@@ -125,11 +142,37 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	res := &Result{}
 	q := j.query
 	l := linkOf(conn)
-	steps := r.prologue(l.steps, j.session, q.ReadOnly, r.habits.custom(q))
+	steps := r.compose(l.steps, j, res, l)
 	defer func() {
 		clear(steps)
 		l.steps = steps[:0]
 	}()
+	isolation := j.session.Isolation
+	if q.Isolation != schema.DefaultIsolation {
+		isolation = q.Isolation
+	}
+	if q.Total != nil && isolation != schema.Serializable {
+		isolation = schema.RepeatableRead // what is counted are the rows that are read
+	}
+	tx := transaction{runner: r, link: l, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
+	reset := j.session.PreRequest != "" || q.CallsVolatile
+	decide := func() error { return checked(j.check, res) }
+	began, err := time.Now(), error(nil)
+	if j.check == nil || q.ReadOnly {
+		err = tx.whole(ctx, steps, j.end, reset, decide)
+	} else {
+		err = tx.decided(ctx, steps, j.end, reset, decide)
+	}
+	if l.took = time.Since(began); err == nil && !res.Streamed {
+		r.habits.ran(q, l.took, res.Row.Page)
+	}
+	return res, err
+}
+
+// compose appends the steps of a job, whose answers go to the result.
+func (r *Runner) compose(steps []step, j *job, res *Result, l *link) []step {
+	q := j.query
+	steps = r.prologue(steps, j.session, q.ReadOnly, r.habits.custom(q))
 	main := step{statement: q.Main}
 	switch {
 	case q.Explained:
@@ -137,7 +180,11 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	case q.Rows != sqlgen.NoRows:
 		res.buffer = r.takeBuffer()
 		res.Row.Body = (*res.buffer)[:0]
-		main.to = &rowsReceiver{result: res, format: q.Rows, sink: j.sink, all: q.TotalIsPage}
+		rows := &rowsReceiver{result: res, format: q.Rows, sink: j.sink, all: q.TotalIsPage}
+		if l.shared { // who takes the answer must not keep others waiting
+			rows.sink = nil
+		}
+		main.to = rows
 	default:
 		main.formats, main.to = formats(q.Columns), &rowReceiver{result: res, columns: q.Columns}
 	}
@@ -156,26 +203,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	if q.Count != nil {
 		steps = append(steps, step{statement: *q.Count, to: &countReceiver{result: res}})
 	}
-	isolation := j.session.Isolation
-	if q.Isolation != schema.DefaultIsolation {
-		isolation = q.Isolation
-	}
-	if q.Total != nil && isolation != schema.Serializable {
-		isolation = schema.RepeatableRead // what is counted are the rows that are read
-	}
-	tx := transaction{runner: r, link: l, isolation: isolation, readOnly: q.ReadOnly, sent: j.session.Sent}
-	reset := j.session.PreRequest != "" || q.CallsVolatile
-	decide := func() error { return checked(j.check, res) }
-	began, err := time.Now(), error(nil)
-	if j.check == nil || q.ReadOnly {
-		err = tx.whole(ctx, steps, j.end, reset, decide)
-	} else {
-		err = tx.decided(ctx, steps, j.end, reset, decide)
-	}
-	if err == nil && !res.Streamed {
-		r.habits.ran(q, time.Since(began), res.Row.Page)
-	}
-	return res, err
+	return steps
 }
 
 // responseSettings is the step that asks what of the response was set, where something can have been: by the query, or
@@ -186,7 +214,9 @@ func responseSettings(j *job, l *link, res *Result) (ask step, needed bool) {
 		if l.quiet {
 			return step{}, false
 		}
-		learns = l
+		if !l.shared {
+			learns = l
+		}
 	}
 	return step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}, true
 }
@@ -200,7 +230,7 @@ func checked(check Check, res *Result) error {
 
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
-	return withConn(ctx, r.Pool, statements[0].SQL, never, func(conn *pgconn.PgConn) error {
+	return withConn(ctx, r.Pool, statements[0].SQL, never, nil, func(conn *pgconn.PgConn) error {
 		steps := r.prologue(nil, s, true, false)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
@@ -214,21 +244,21 @@ func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.State
 // asked beforehand whether they are well. If one was lost, the function is run once more with another, where nothing was
 // sent or it says that it can be repeated.
 func withConn(
-	ctx context.Context, pool *pg.Pool, shape string, repeatable func() bool, run func(*pgconn.PgConn) error,
+	ctx context.Context, pool *pg.Pool, shape string, repeatable func() bool, m *multiplexer, run func(*pgconn.PgConn) error,
 ) error {
-	err := once(ctx, pool, shape, run)
+	err := once(ctx, pool, shape, m, run)
 	if _, lost := errors.AsType[*lostError](err); lost && ctx.Err() == nil && (pgconn.SafeToRetry(err) || repeatable()) {
-		return once(ctx, pool, shape, run)
+		return once(ctx, pool, shape, m, run)
 	}
 	return err
 }
 
-func once(ctx context.Context, pool *pg.Pool, shape string, run func(*pgconn.PgConn) error) error {
+func once(ctx context.Context, pool *pg.Pool, shape string, m *multiplexer, run func(*pgconn.PgConn) error) error {
 	conn, err := pool.Acquire(ctx, shape)
 	if err != nil {
 		return &ConnectError{Cause: err}
 	}
-	defer conn.Release() // which closes a connection that is broken, busy or in a transaction
+	defer m.release(conn)
 	err = run(conn.PgConn())
 	if err == nil || !conn.IsClosed() {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -27,9 +28,11 @@ type link struct {
 	statements statements
 	watch      watch
 	out        []byte
-	sent       []*prepared // what was sent for each step
-	steps      []step      // room for those of the next pipeline
-	quiet      bool        // whether nothing of the response is known to be set from the beginning
+	sent       []*prepared   // what was sent for each step
+	steps      []step        // room for those of the next pipeline
+	took       time.Duration // for the last transaction
+	shared     bool          // whether requests share it
+	quiet      bool          // whether nothing of the response is known to be set from the beginning
 }
 
 func linkOf(conn *pgconn.PgConn) *link {
@@ -68,16 +71,12 @@ func (l *link) run(ctx context.Context, steps []step, keep bool) error {
 
 // write renders the messages of a pipeline.
 func (l *link) write(steps []step, keep bool) {
-	l.out, l.sent = l.out[:0], l.sent[:0]
-	l.out = l.statements.deallocate(l.out)
+	l.out = l.statements.deallocate(l.out[:0])
+	l.sent = l.sent[:0]
 	for i := range steps {
 		s := &steps[i]
 		st, known := l.statement(s, keep)
-		if !known {
-			l.out = appendParse(l.out, st.name, s)
-		}
-		l.out = appendBind(l.out, st.name, s)
-		l.out = append(l.out, executeMessage...)
+		l.out = appendStep(l.out, s, st, known)
 		l.sent = append(l.sent, st)
 	}
 	l.out = append(l.out, syncMessage...)
@@ -109,63 +108,62 @@ func (l *link) exchange(ctx context.Context, steps []step) (err error, settled b
 	if err != nil {
 		return &linkError{cause: err, unsent: n == 0}, false
 	}
-	r := reader{link: l, steps: steps}
-	defer r.stop()
-	for {
-		msg, err := l.conn.ReceiveMessage(context.Background()) // it is watched for the request's
-		if err != nil {
-			if r.failure == nil {
-				r.failure = &linkError{cause: err}
-			}
-			return r.failure, false // which says why the connection is broken
-		}
-		if done := r.take(ctx, msg); done {
-			if r.failure != nil {
-				l.dropUnknown()
-			}
-			return r.failure, true
-		}
-	}
-}
-
-// dropUnknown has those statements deallocated of which it isn't known whether they were prepared.
-func (l *link) dropUnknown() {
-	for _, st := range l.sent {
-		if st.name != "" && !st.there {
-			l.statements.drop = append(l.statements.drop, st.name)
-		}
-	}
+	r := reader{link: l, sent: l.sent, steps: steps}
+	settled = r.read(ctx)
+	return r.failure, settled
 }
 
 // reader follows the answer to a pipeline.
 type reader struct {
 	link    *link
-	steps   []step
-	at      int   // the step whose answer is being read
-	failure error // the first one
+	line    *line // over which others ask, too; nil for none
+	sent    []*prepared
+	steps   []step // nil if nobody wants the answer
+	at      int    // the step whose answer is being read
+	failure error  // the first one
 	cancel  *pgconn.CancelRequestContextWatcherHandler
+}
+
+// read reads up to the end of the answer. It is false if that didn't come: then the failure says why the connection is
+// broken.
+func (r *reader) read(ctx context.Context) (settled bool) {
+	defer r.stop()
+	for {
+		msg, err := r.link.conn.ReceiveMessage(context.Background()) // it is watched for the request's
+		if err != nil {
+			if r.failure == nil {
+				r.failure = &linkError{cause: err}
+			}
+			return false
+		}
+		if done := r.take(ctx, msg); done {
+			if r.failure != nil {
+				r.dropUnknown()
+			}
+			return true
+		}
+	}
 }
 
 // take takes in a message, and tells whether it is the last one.
 func (r *reader) take(ctx context.Context, msg pgproto3.BackendMessage) (done bool) {
 	switch msg := msg.(type) {
 	case *pgproto3.RowDescription:
-		r.link.sent[r.at].describe(msg.Fields)
+		r.sent[r.at].describe(msg.Fields)
 	case *pgproto3.BindComplete:
-		st := r.link.sent[r.at]
+		st := r.sent[r.at]
 		if st.name != "" && !st.there {
-			st.there = true
-			r.link.statements.keep(st)
+			r.keep(st)
 		}
-		if to := r.steps[r.at].to; to != nil {
+		if to := r.to(); to != nil {
 			r.failed(ctx, to.begin(st))
 		}
 	case *pgproto3.DataRow:
-		if to := r.steps[r.at].to; to != nil && r.failure == nil {
+		if to := r.to(); to != nil {
 			r.failed(ctx, to.row(msg.Values))
 		}
 	case *pgproto3.CommandComplete:
-		if to := r.steps[r.at].to; to != nil && r.failure == nil {
+		if to := r.to(); to != nil {
 			to.end(msg.CommandTag)
 		}
 		r.at++
@@ -181,14 +179,48 @@ func (r *reader) take(ctx context.Context, msg pgproto3.BackendMessage) (done bo
 	return false
 }
 
-// failed heeds that what the server sends can't be used: nobody wants the rest.
+// to is who takes in the answer that is being read; nil for nobody.
+func (r *reader) to() receiver {
+	if r.failure != nil || r.steps == nil {
+		return nil
+	}
+	return r.steps[r.at].to
+}
+
+// keep takes note that the server has a statement.
+func (r *reader) keep(st *prepared) {
+	if r.line != nil {
+		r.line.mu.Lock()
+		defer r.line.mu.Unlock()
+	}
+	st.there = true
+	r.link.statements.keep(st)
+}
+
+// dropUnknown has those statements deallocated of which it isn't known whether they were prepared.
+func (r *reader) dropUnknown() {
+	if r.line != nil {
+		r.line.mu.Lock()
+		defer r.line.mu.Unlock()
+	}
+	for _, st := range r.sent {
+		if st.name != "" && !st.there {
+			r.link.statements.giveUp(st)
+		}
+	}
+}
+
+// failed heeds that what the server sends can't be used: nobody wants the rest. Where the next answer is another's, the
+// rest is waited for, since it is short.
 func (r *reader) failed(ctx context.Context, err error) {
 	if err == nil {
 		return
 	}
 	r.failure = err
-	r.cancel = pg.Canceller(r.link.conn)
-	r.cancel.HandleCancel(ctx)
+	if r.line == nil {
+		r.cancel = pg.Canceller(r.link.conn)
+		r.cancel.HandleCancel(ctx)
+	}
 }
 
 func (r *reader) stop() {

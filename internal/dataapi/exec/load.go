@@ -22,7 +22,7 @@ func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end En
 	j := &job{session: s, query: q, end: end, check: check, sink: sink}
 	var err error
 	taken := false // of the payload, which can be read once only
-	lost := withConn(ctx, r.Pool, q.Load.Copy, never, func(conn *pgconn.PgConn) error {
+	lost := withConn(ctx, r.Pool, q.Load.Copy, never, nil, func(conn *pgconn.PgConn) error {
 		if taken {
 			return err
 		}

@@ -32,6 +32,14 @@ func appendValue[T string | []byte](b []byte, v T) []byte {
 
 func appendText(b []byte, s string) []byte { return append(append(b, s...), 0) }
 
+// appendStep appends what runs a step by its statement, and prepares that if it isn't known.
+func appendStep(b []byte, s *step, st *prepared, known bool) []byte {
+	if !known {
+		b = appendParse(b, st.name, s)
+	}
+	return append(appendBind(b, st.name, s), executeMessage...)
+}
+
 // appendParse appends Parse and Describe, so that the answer has the statement's columns.
 func appendParse(b []byte, name string, s *step) []byte {
 	b, at := begin(b, 'P')

@@ -6,8 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/tarn-data/tarn/internal/dataapi/rowtext"
@@ -25,6 +25,8 @@ type statements struct {
 	byKey map[statementKey]*list.Element // of *prepared
 	order *list.List
 	drop  []string // names to deallocate with the next pipeline
+	// asked are those that were sent to be prepared over a shared connection, of which the server hasn't said anything yet.
+	asked map[statementKey]struct{}
 }
 
 func newStatements() statements {
@@ -39,6 +41,7 @@ type prepared struct {
 	fields   []rowtext.Field
 	rendered sqlgen.RowFormat // as what its rows were rendered last
 	renders  rowtext.Encoder
+	late     time.Duration // how much longer than the quickest it took of late, where requests share the connection
 }
 
 func newPrepared(key statementKey, s *step) *prepared {
@@ -93,6 +96,7 @@ func (c *statements) find(key statementKey) *prepared {
 }
 
 func (c *statements) keep(st *prepared) {
+	delete(c.asked, st.key)
 	c.byKey[st.key] = c.order.PushFront(st)
 	if c.order.Len() > maxStatements {
 		oldest := c.order.Back()
@@ -100,6 +104,25 @@ func (c *statements) keep(st *prepared) {
 		delete(c.byKey, old.key)
 		c.drop = append(c.drop, old.name)
 	}
+}
+
+// ask takes note that a statement was sent to be prepared.
+func (c *statements) ask(st *prepared) {
+	if c.asked == nil {
+		c.asked = map[statementKey]struct{}{}
+	}
+	c.asked[st.key] = struct{}{}
+}
+
+func (c *statements) isAsked(key statementKey) bool {
+	_, ok := c.asked[key]
+	return ok
+}
+
+// giveUp has a statement deallocated of which it isn't known whether it was prepared.
+func (c *statements) giveUp(st *prepared) {
+	delete(c.asked, st.key)
+	c.drop = append(c.drop, st.name)
 }
 
 // deallocate appends the messages that end the statements that were dropped.
@@ -112,8 +135,7 @@ func (c *statements) deallocate(b []byte) []byte {
 }
 
 // forget makes a connection prepare all statements anew.
-func forget(conn *pgconn.PgConn) {
-	c := &linkOf(conn).statements
+func (c *statements) forget() {
 	for key, e := range c.byKey {
 		c.drop = append(c.drop, e.Value.(*prepared).name)
 		delete(c.byKey, key)

@@ -24,6 +24,18 @@ type step struct {
 
 func (s *step) parameters() int { return len(s.texts) + len(s.statement.Args) }
 
+// size is about how many bytes have to be sent to run it.
+func (s *step) size() int {
+	n := 64
+	for _, v := range s.texts {
+		n += 4 + len(v)
+	}
+	for i := range s.statement.Args {
+		n += 4 + len(s.statement.Args[i].Value)
+	}
+	return n
+}
+
 func command(sql string) step { return step{statement: sqlgen.Statement{SQL: sql}} }
 
 // transaction runs steps on a connection that nothing else uses.

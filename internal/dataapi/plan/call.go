@@ -45,8 +45,8 @@ func (p *planner) call(a request.CallRoutine) (Plan, error) {
 	}
 	return &Call{
 		Tree: tree, Routine: routine, Args: p.args(routine, keys, post), Returned: returnedColumns(tree),
-		ReadOnly: !post || routine.Volatility != schema.Volatile,
-		Invoke:   a.Invoke, Handler: h.Handler, Media: h.Media,
+		ReadOnly: !post || routine.Volatility != schema.Volatile, Brief: briefCall(routine),
+		Invoke: a.Invoke, Handler: h.Handler, Media: h.Media,
 	}, nil
 }
 

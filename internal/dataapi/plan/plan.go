@@ -37,6 +37,7 @@ type (
 		Rows      bool
 		Selective bool // whether how rows are best found may depend on the values of the filters
 		Quiet     bool // whether no code of the database's users runs
+		Brief     bool // whether it takes but little of the database, most likely
 	}
 	// Mutate is an INSERT, UPDATE or DELETE and what to read of the rows it touched.
 	Mutate struct {
@@ -55,6 +56,7 @@ type (
 		Args     Args
 		Returned []string // columns of the result that are needed; nil for all
 		ReadOnly bool
+		Brief    bool // likewise
 		Invoke   request.Invoke
 		Handler  schema.Handler
 		Media    media.Type
@@ -199,7 +201,7 @@ func (p *planner) read(a request.ReadRelation) (Plan, error) {
 	}
 	return &Read{
 		Tree: tree, Handler: h.Handler, Media: h.Media, HeadersOnly: a.HeadersOnly, Target: rel.Ident,
-		Rows: p.rowsSuffice(tree, h), Selective: p.selective(tree), Quiet: p.quiet(tree),
+		Rows: p.rowsSuffice(tree, h), Selective: p.selective(tree), Quiet: p.quiet(tree), Brief: p.brief(tree),
 	}, nil
 }
 

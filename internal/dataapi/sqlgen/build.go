@@ -41,7 +41,7 @@ func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
 	q := &Query{
-		Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, Quiet: p.Quiet, RoleBound: p.Tree.DependsOnRole(),
+		Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, Quiet: p.Quiet, Brief: p.Brief, RoleBound: p.Tree.DependsOnRole(),
 	}
 	switch p.Handler.Kind { //nolint:exhaustive // no others are rendered by rows
 	case schema.HandleCSV:
@@ -96,7 +96,7 @@ func buildRead(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w.raw(", ", guc)
 	w.raw(" FROM (SELECT * FROM ", plan.SourceName, ") _postgrest_t")
 	return &Query{
-		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, Selective: p.Selective,
+		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: true, Selective: p.Selective, Brief: p.Brief,
 		RoleBound: p.Tree.DependsOnRole(), Count: buildCount(p.Tree, prefer),
 	}
 }
@@ -162,8 +162,8 @@ func buildCall(p *plan.Call, prefer request.Prefer, opt Options) *Query {
 	w.raw(") _postgrest_t")
 	return &Query{
 		Main: w.statement(), Columns: readColumns(), Explained: explained, ReadOnly: p.ReadOnly, RoleBound: p.Tree.DependsOnRole(),
-		CallsVolatile: !p.ReadOnly,
-		Isolation:     p.Routine.Isolation, Settings: p.Routine.Settings,
+		CallsVolatile: !p.ReadOnly, Brief: p.Brief,
+		Isolation: p.Routine.Isolation, Settings: p.Routine.Settings,
 	}
 }
 

@@ -38,6 +38,7 @@ type Query struct {
 	CallsVolatile bool             // whether a routine is called that may set what outlives the transaction
 	Selective     bool             // whether PostgreSQL's best plan may depend on the values of filters
 	Quiet         bool             // whether nothing can set the response's headers or status
+	Brief         bool             // whether it takes but little of the database, most likely
 	RoleBound     bool             // whether PostgreSQL's plan depends on the role, so that it must not be shared by roles
 	Isolation     schema.Isolation // a routine's own
 	Settings      []schema.Setting // likewise
