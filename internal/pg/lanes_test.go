@@ -45,6 +45,26 @@ func TestLaneLimits(t *testing.T) {
 	}
 }
 
+// TestLanesOfWhatIsLeft has limits shrink with what is left of the connections.
+func TestLanesOfWhatIsLeft(t *testing.T) {
+	for _, c := range []struct{ size, reserve, lent, fast, slow int }{
+		{10, 2, 0, 9, 6},
+		{10, 2, 4, 5, 3},
+		{10, 2, 5, 4, 3},
+		{4, 1, 2, 1, 1},
+		{2, 1, 1, 1, 1},
+		{8, 0, 4, 4, 4},
+	} {
+		l := newLanes(c.size, c.reserve)
+		l.lent = c.lent
+		fast, slow := l.shape(1), l.shape(2)
+		l.runs(fast, 1, time.Millisecond)
+		if f, s := l.most(fast), l.most(slow); f != c.fast || s != c.slow {
+			t.Errorf("%d, %d kept, %d lent: %d and %d, want %d and %d", c.size, c.reserve, c.lent, f, s, c.fast, c.slow)
+		}
+	}
+}
+
 func TestShapesAreKnownByTheirRuns(t *testing.T) {
 	l := newLanes(10, 2)
 	s := l.shape(1)

@@ -311,3 +311,79 @@ func TestCloseWaits(t *testing.T) {
 	}
 	goleak.VerifyNone(t, before)
 }
+
+// TestLentConnections lends connections of a pool: they are in use, leave less to everybody, and are wanted back when
+// connections are to be new and when there are to be none.
+func TestLentConnections(t *testing.T) {
+	pool := openPool(t, pg.PoolOptions{URL: pgtest.New(t).URL, Size: 4, MaxLifetime: time.Minute})
+	lend := func(want bool) (conn *pg.Conn, recalled chan struct{}) {
+		t.Helper()
+		conn, recalled = acquire(t, pool, "q"), make(chan struct{}, 9)
+		if got := conn.Lend(func() { recalled <- struct{}{} }); got != want {
+			t.Fatalf("lent: %v", got)
+		}
+		return conn, recalled
+	}
+	a, recalledA := lend(true)
+	b, _ := lend(true)
+	if s := pool.Stat(); s.Lent != 2 || s.InUse != 2 || s.Slow != 0 {
+		t.Errorf("%+v", s)
+	}
+	c, d := acquire(t, pool, "q"), acquire(t, pool, "q")
+	if pool.Free() {
+		t.Error("one is free")
+	}
+	waited := make(chan *pg.Conn, 1)
+	go func() { waited <- acquire(t, pool, "r") }()
+	eventually(t, "nobody waits", func() bool { return pool.Stat().Waiting == 1 })
+	b.Release() // to who waits
+	(<-waited).Release()
+	if s := pool.Stat(); s.Lent != 1 || s.InUse != 3 {
+		t.Errorf("%+v", s)
+	}
+	pool.Reset()
+	<-recalledA
+	if _, err := a.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Error(err)
+	}
+	old := pid(a)
+	a.Release()
+	if c.Lend(func() {}) {
+		t.Error("lent, although there are to be new ones")
+	}
+	c.Release()
+	d.Release()
+	eventually(t, "old connections", func() bool { return pool.Stat().Open == 0 })
+	e, recalledE := lend(true)
+	if pid(e) == old {
+		t.Error("it is the old one")
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	<-recalledE
+	select {
+	case <-closed:
+		t.Error("closed, with a connection in use")
+	default:
+	}
+	e.Release()
+	<-closed
+}
+
+func TestBrokenIsNotLent(t *testing.T) {
+	pool := openPool(t, pg.PoolOptions{URL: pgtest.New(t).URL, Size: 2})
+	c := acquire(t, pool, "q")
+	if _, err := c.Exec(t.Context(), "BEGIN"); err != nil {
+		t.Fatal(err)
+	}
+	if c.Lend(func() {}) {
+		t.Error("lent in a transaction")
+	}
+	c.Release()
+	if s := pool.Stat(); s.Lent != 0 || s.InUse != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/dataapi/exec"
@@ -23,6 +24,7 @@ type world struct {
 	runner   *exec.Runner
 	ann, bob string
 	login    string
+	admin    *pgx.Conn // of the superuser, once it is needed
 }
 
 func newWorld(t *testing.T) *world {

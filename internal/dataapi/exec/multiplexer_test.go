@@ -1,0 +1,443 @@
+package exec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tarn-data/tarn/internal/dataapi/exec"
+	"github.com/tarn-data/tarn/internal/dataapi/schema"
+	"github.com/tarn-data/tarn/internal/dataapi/sqlgen"
+	"github.com/tarn-data/tarn/internal/pg"
+)
+
+// newSharedWorld is a world with more connections, of which some may be shared.
+func newSharedWorld(t *testing.T, size, shared int) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.open(t, w.db.RoleURL(t, w.login), size, shared)
+	w.db.Exec(t, `CREATE FUNCTION wait() RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN 7; END $$`)
+	return w
+}
+
+func (w *world) open(t *testing.T, url string, size, shared int) {
+	t.Helper()
+	pool, err := pg.OpenPool(pg.PoolOptions{URL: url, Size: size, AcquireTimeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w.runner = &exec.Runner{Pool: pool, Prepared: true, Shared: shared}
+}
+
+// brief is a query that may share a connection.
+func brief(body string) *sqlgen.Query {
+	q := query(body, true)
+	q.Brief = true
+	return q
+}
+
+func (w *world) ask(ctx context.Context, role, body string) (string, error) {
+	res, err := w.runner.Run(ctx, session(role), brief(body), exec.Commit, nil)
+	if err != nil {
+		return "", err
+	}
+	return string(res.Row.Body), nil
+}
+
+// load are clients who ask all the time.
+type load struct {
+	stop    context.CancelFunc
+	clients sync.WaitGroup
+	asked   atomic.Int64
+}
+
+// load has clients ask until it is ended, or the test is. Each function asks once and checks the answer.
+func (w *world) load(t *testing.T, clients int, asks ...func() error) *load {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	l := &load{stop: stop}
+	for i := range clients {
+		l.clients.Go(func() {
+			for n := i; ctx.Err() == nil; n++ {
+				if err := asks[n%len(asks)](); err != nil {
+					t.Error(err)
+					return
+				}
+				l.asked.Add(1)
+			}
+		})
+	}
+	t.Cleanup(l.end)
+	return l
+}
+
+func (l *load) end() {
+	l.stop()
+	l.clients.Wait()
+}
+
+// more waits until so many more have been answered.
+func (l *load) more(t *testing.T, n int64) {
+	t.Helper()
+	goal := l.asked.Load() + n
+	eventually(t, "answers", func() bool { return l.asked.Load() >= goal })
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !is() {
+		if t.Failed() || time.Now().After(deadline) {
+			t.Fatal("there never were ", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// sharing waits until so many connections are shared.
+func (w *world) sharing(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, strconv.Itoa(n)+" shared connections", func() bool { return w.runner.Pool.Stat().Lent == n })
+}
+
+// sees asks for the rows that a role sees.
+func (w *world) sees(role, want string) func() error {
+	return func() error {
+		got, err := w.ask(context.Background(), role, ids)
+		if err != nil || got != want {
+			return fmt.Errorf("%s sees %q, %w", role, got, err)
+		}
+		return nil
+	}
+}
+
+// TestShared has clients of two roles ask over shared connections: each sees what is its own, errors are the askers' only,
+// and settings end with their request. When nobody asks any more the connections go back.
+func TestShared(t *testing.T) {
+	w := newSharedWorld(t, 6, 3)
+	fails := func(body, code string) func() error {
+		return func() error {
+			_, err := w.ask(context.Background(), w.ann, body)
+			if pgErr, ok := errors.AsType[*pgconn.PgError](err); !ok || pgErr.Code != code {
+				return fmt.Errorf("%s: %w", body, err)
+			}
+			return nil
+		}
+	}
+	given := func() error {
+		value := strconv.Itoa(rand.Int())
+		res, err := w.runner.Run(context.Background(), session(w.bob, schema.Setting{Name: "request.path", Value: value}),
+			brief("SELECT current_setting('request.path') || current_setting('transaction_read_only')"), exec.Commit, nil)
+		if err != nil || string(res.Row.Body) != value+"on" {
+			return fmt.Errorf("%q instead of %s: %w", res.Row.Body, value, err)
+		}
+		return nil
+	}
+	unset := func() error {
+		got, err := w.ask(context.Background(), w.ann, "SELECT coalesce(current_setting('request.path', true), '')")
+		if err != nil || got != "" {
+			return fmt.Errorf("another's setting %q, %w", got, err)
+		}
+		return nil
+	}
+	large := func() error { // what doesn't fit into the buffers between goes alone
+		value := strings.Repeat("x", 40<<10)
+		res, err := w.runner.Run(context.Background(), session(w.bob, schema.Setting{Name: "request.path", Value: value}),
+			brief("SELECT current_setting('request.path')"), exec.Commit, nil)
+		if err != nil || string(res.Row.Body) != value {
+			return fmt.Errorf("%d bytes, %w", len(res.Row.Body), err)
+		}
+		return nil
+	}
+	checks := func() error { // as a read of one row does
+		refused := errors.New("refused")
+		_, err := w.runner.Run(context.Background(), session(w.ann), brief(ids), exec.Commit, func(*sqlgen.Row) error { return refused })
+		if !errors.Is(err, refused) {
+			return fmt.Errorf("not refused: %w", err)
+		}
+		return nil
+	}
+	news := func() error { // statements that no connection knows
+		n := rand.IntN(2000)
+		got, err := w.ask(context.Background(), w.bob, "SELECT "+strconv.Itoa(n))
+		if err != nil || got != strconv.Itoa(n) {
+			return fmt.Errorf("%q instead of %d: %w", got, n, err)
+		}
+		return nil
+	}
+	l := w.load(t, 16, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"), given, unset, fails("SELECT 1 / (count(*) - count(*)) FROM items", "22012"),
+		w.sees(w.bob, "2,3"), fails("SELECT nothing FROM items", "42703"), large, checks, news,
+		fails("INSERT INTO items DEFAULT VALUES RETURNING id", "42601"), fails("SELECT nextval('pg_catalog.no')", "42P01"))
+	w.sharing(t, 3)
+	l.more(t, 5000)
+	if s := w.runner.Pool.Stat(); s.Lent == 0 || s.Open > 6 {
+		t.Errorf("%+v", s)
+	}
+	l.end()
+	w.sharing(t, 0)
+	if s := w.runner.Pool.Stat(); s.InUse != 0 || s.Open == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSharedOnlyAmongMany: who asks alone has a connection alone, and so has what must not share.
+func TestSharedOnlyAmongMany(t *testing.T) {
+	w := newSharedWorld(t, 6, 3)
+	for range 100 {
+		if err := w.sees(w.ann, "1")(); err != nil {
+			t.Fatal(err)
+		}
+		if w.runner.Pool.Stat().Lent != 0 {
+			t.Fatal("a connection is shared with nobody")
+		}
+	}
+	pre, serializable, long := session(w.ann), session(w.ann), query(ids, true)
+	pre.PreRequest = "public.wait"
+	serializable.Isolation = schema.Serializable
+	l := w.load(t, 8, func() error {
+		_, err := w.runner.Run(context.Background(), pre, brief(ids), exec.Commit, nil)
+		return err
+	}, func() error {
+		_, err := w.runner.Run(context.Background(), serializable, brief(ids), exec.Commit, nil)
+		return err
+	}, func() error {
+		_, err := w.runner.Run(context.Background(), session(w.ann), long, exec.Commit, nil)
+		return err
+	})
+	l.more(t, 500)
+	if w.runner.Pool.Stat().Lent != 0 {
+		t.Error("a connection is shared")
+	}
+}
+
+// hold takes the lock that wait waits for.
+func (w *world) hold(t *testing.T) (release func()) {
+	t.Helper()
+	conn, err := pg.Connect(t.Context(), w.db.URL, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "SELECT pg_advisory_lock(7)"); err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { _ = conn.Close(context.Background()) })
+	t.Cleanup(release)
+	return release
+}
+
+func (w *world) int(t *testing.T, sql string) int {
+	t.Helper()
+	if w.admin == nil {
+		w.admin = w.db.Conn(t)
+	}
+	var n int
+	if err := w.admin.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// backend is who waits for the lock: the process of PostgreSQL, or 0 for nobody.
+func (w *world) backend(t *testing.T) int {
+	t.Helper()
+	return w.int(t, "SELECT coalesce(max(pid), 0) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+}
+
+// line finds the one connection that is shared.
+func (w *world) line(t *testing.T) int {
+	t.Helper()
+	w.sharing(t, 1)
+	got, err := w.ask(context.Background(), w.ann, "SELECT pg_backend_pid()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// stall has a statement wait for the lock on the one connection that is shared.
+func (w *world) stall(t *testing.T) (cancel context.CancelCauseFunc, answer chan error) {
+	t.Helper()
+	for range 10 {
+		line := w.line(t)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		answer := make(chan error, 1)
+		go func() {
+			got, err := w.ask(ctx, w.ann, "SELECT wait()")
+			if err == nil && got != "7" {
+				err = errors.New(got)
+			}
+			answer <- err
+		}()
+		eventually(t, "a statement that stands still", func() bool { return w.backend(t) != 0 })
+		if w.backend(t) == line {
+			t.Cleanup(func() { cancel(nil) })
+			return cancel, answer
+		}
+		cancel(nil) // the connection was given back meanwhile
+		if err := <-answer; err == nil {
+			t.Error("it didn't wait")
+		}
+	}
+	t.Fatal("it never runs on the connection that is shared")
+	return nil, nil
+}
+
+// TestStalledLine has a statement that stands still on the one shared connection: those who come after it are answered
+// all the same, and it goes on.
+func TestStalledLine(t *testing.T) {
+	w := newSharedWorld(t, 4, 1)
+	l := w.load(t, 8, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"))
+	release := w.hold(t)
+	_, answer := w.stall(t)
+	l.more(t, 1000)
+	select {
+	case err := <-answer:
+		t.Error("it didn't wait: ", err)
+	default:
+	}
+	release()
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+	w.sharing(t, 1) // another one, or the same again
+	l.more(t, 1000)
+}
+
+// TestAbandonedOnLine has clients go away, while their statement runs and before: what runs is cancelled, and others
+// don't notice.
+func TestAbandonedOnLine(t *testing.T) {
+	w := newSharedWorld(t, 4, 1)
+	l := w.load(t, 6, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(rand.IntN(1500))*time.Microsecond)
+		defer cancel()
+		if _, err := w.ask(ctx, w.ann, ids); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return nil
+	})
+	l.more(t, 3000)
+	l.end()
+	l = w.load(t, 6, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"))
+	w.hold(t)
+	cancel, answer := w.stall(t)
+	why := errors.New("gone")
+	cancel(why)
+	if err := <-answer; !errors.Is(err, why) {
+		t.Error(err)
+	}
+	eventually(t, "no statement that stands still", func() bool { return w.backend(t) == 0 })
+	l.more(t, 1000)
+}
+
+// TestLostLine has shared connections ended by the server and cut: who only reads doesn't notice.
+func TestLostLine(t *testing.T) {
+	w := newSharedWorld(t, 4, 1)
+	c := newCutter(t, w.db.RoleURL(t, w.login))
+	w.open(t, c.url, 4, 1)
+	l := w.load(t, 8, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"))
+	for range 5 {
+		w.db.Exec(t, fmt.Sprintf("SELECT pg_terminate_backend(%d)", w.line(t)))
+		l.more(t, 200)
+		w.sharing(t, 1)
+		c.cut.Store(true)
+		eventually(t, "cut connections", func() bool { return !c.cut.Load() })
+		l.more(t, 200)
+	}
+}
+
+// TestStaleOnLine changes what statements mean while they are prepared on shared connections.
+func TestStaleOnLine(t *testing.T) {
+	w := newSharedWorld(t, 4, 2)
+	w.db.Exec(t, "DROP TABLE late")
+	l := w.load(t, 8, w.sees(w.ann, "1"), func() error {
+		q := brief("")
+		q.Main.SQL = "SELECT id FROM items"
+		q.Rows, q.Quiet = sqlgen.JSONRows, true
+		res, err := w.runner.RunRows(context.Background(), session(w.bob), q, nil)
+		if err != nil {
+			return err
+		}
+		if string(res.Row.Body) != "[{\"id\":2}, \n {\"id\":3}]" && string(res.Row.Body) != "[{\"id\":\"2\"}, \n {\"id\":\"3\"}]" {
+			return errors.New(string(res.Row.Body))
+		}
+		w.runner.Recycle(res)
+		return nil
+	})
+	for _, kind := range []string{"text", "int USING id::int", "text", "int USING id::int"} {
+		w.sharing(t, 2)
+		l.more(t, 300)
+		w.db.Exec(t, "DROP POLICY own ON items; ALTER TABLE items ALTER id TYPE "+kind+"; CREATE POLICY own ON items USING (owner = current_user)")
+	}
+	l.more(t, 300)
+}
+
+// TestSlowIsAlone has a statement that takes its time run alone after a few times, and others share on.
+func TestSlowIsAlone(t *testing.T) {
+	w := newSharedWorld(t, 6, 2)
+	var mu sync.Mutex
+	var backends []string
+	l := w.load(t, 8, w.sees(w.ann, "1"))
+	w.sharing(t, 2)
+	slow := w.load(t, 1, func() error {
+		pid, err := w.ask(context.Background(), w.bob, "SELECT pg_backend_pid() FROM pg_sleep(0.03)")
+		mu.Lock()
+		defer mu.Unlock()
+		backends = append(backends, pid)
+		return err
+	})
+	slow.more(t, 40)
+	mu.Lock()
+	defer mu.Unlock()
+	line, err := w.ask(context.Background(), w.ann, "SELECT pg_backend_pid()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tail := backends[len(backends)-5:]; slices.Contains(tail, line) {
+		t.Errorf("%v share %s", tail, line)
+	}
+	l.more(t, 100)
+}
+
+// TestRecalledLines has a pool renewed and closed while its connections are shared.
+func TestRecalledLines(t *testing.T) {
+	w := newSharedWorld(t, 4, 2)
+	closed := atomic.Bool{}
+	l := w.load(t, 8, func() error {
+		if err := w.sees(w.ann, "1")(); err != nil && !(closed.Load() && errors.Is(err, pg.ErrPoolClosed)) {
+			return err
+		}
+		return nil
+	})
+	w.sharing(t, 2)
+	all := "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE usename = '" + w.login + "'"
+	var old string
+	if err := w.db.Conn(t).QueryRow(t.Context(), all).Scan(&old); err != nil {
+		t.Fatal(err)
+	}
+	w.runner.Pool.Reset()
+	eventually(t, "new connections only", func() bool {
+		return w.int(t, "SELECT count(*) FROM pg_stat_activity WHERE pid IN ("+old+")") == 0
+	})
+	w.sharing(t, 2)
+	closed.Store(true)
+	w.runner.Pool.Close()
+	l.end()
+	if s := w.runner.Pool.Stat(); s.Open != 0 {
+		t.Errorf("%+v", s)
+	}
+}
