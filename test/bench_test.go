@@ -225,7 +225,7 @@ func newBenchBase(b *testing.B) *benchBase {
 }
 
 // serve starts Tarn in a session of its own.
-func (base *benchBase) serve(b *testing.B, dsn, log string) *benched {
+func (base *benchBase) serve(b *testing.B, dsn, log string, environ ...string) *benched {
 	b.Helper()
 	address := freeAddress(b)
 	host, port, err := net.SplitHostPort(address)
@@ -236,12 +236,12 @@ func (base *benchBase) serve(b *testing.B, dsn, log string) *benched {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := startApart(b, []string{
+	s := startApart(b, append(environ,
 		"PGRST_DB_URI=" + dsn, "PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE=" + base.role,
 		"PGRST_DB_POOL=" + strconv.Itoa(benchPool), "PGRST_SERVER_HOST=" + host, "PGRST_SERVER_PORT=" + port,
 		"PGRST_ADMIN_SERVER_PORT=" + adminPort, "PGRST_LOG_LEVEL=" + log, "PGRST_JWT_SECRET=" + benchSecret,
 		"PGRST_JWT_CACHE_MAX_ENTRIES=50000",
-	}, "data-api")
+	), "data-api")
 	s.admin = "http://" + net.JoinHostPort(host, adminPort)
 	s.waitReady(b)
 	return &benched{tarn: s, address: address, postmaster: postmasterOf(b, base.db)}
