@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -123,6 +124,7 @@ func (c *conn) serve() {
 			_ = c.rwc.Close()
 			return
 		}
+		runtime.Gosched() // or who asks again at once would keep others waiting
 	}
 }
 
