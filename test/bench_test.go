@@ -237,9 +237,9 @@ func (base *benchBase) serve(b *testing.B, dsn, log string, environ ...string) *
 		b.Fatal(err)
 	}
 	s := startApart(b, append(environ,
-		"PGRST_DB_URI=" + dsn, "PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE=" + base.role,
-		"PGRST_DB_POOL=" + strconv.Itoa(benchPool), "PGRST_SERVER_HOST=" + host, "PGRST_SERVER_PORT=" + port,
-		"PGRST_ADMIN_SERVER_PORT=" + adminPort, "PGRST_LOG_LEVEL=" + log, "PGRST_JWT_SECRET=" + benchSecret,
+		"PGRST_DB_URI="+dsn, "PGRST_DB_SCHEMAS=api", "PGRST_DB_ANON_ROLE="+base.role,
+		"PGRST_DB_POOL="+strconv.Itoa(benchPool), "PGRST_SERVER_HOST="+host, "PGRST_SERVER_PORT="+port,
+		"PGRST_ADMIN_SERVER_PORT="+adminPort, "PGRST_LOG_LEVEL="+log, "PGRST_JWT_SECRET="+benchSecret,
 		"PGRST_JWT_CACHE_MAX_ENTRIES=50000",
 	), "data-api")
 	s.admin = "http://" + net.JoinHostPort(host, adminPort)

@@ -170,11 +170,16 @@ func (l *line) give(c *call) {
 // read reads the answer of the call whose turn it is. It isn't done if that has to be asked for once more, elsewhere.
 func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 	r := reader{link: l.link, line: l, sent: c.sent, steps: c.steps}
-	settled := r.read(ctx)
+	settled := false
+	defer func() {
+		if !settled { // or a panic is on its way
+			l.lost()
+		}
+	}()
+	settled = r.read(ctx)
 	l.finish(c)
 	switch {
 	case !settled:
-		l.lost()
 		return false, nil
 	case isStaleStatement(r.failure):
 		l.mu.Lock()
@@ -293,8 +298,7 @@ func (l *line) retire() {
 
 // lost ends the line when its connection is broken.
 func (l *line) lost() {
-	_ = l.link.conn.Conn().Close()
-	_ = l.link.conn.Close(context.Background())
+	l.link.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clear()

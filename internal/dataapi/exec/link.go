@@ -59,14 +59,22 @@ func (l *link) run(ctx context.Context, steps []step, keep bool) error {
 		}
 	}
 	l.write(steps, keep)
+	settled := false
 	l.watch.begin(ctx)
-	err, settled := l.exchange(ctx, steps)
-	l.watch.end()
-	if !settled { // in the middle of an answer a connection is of no use
-		_ = l.conn.Conn().Close()
-		_ = l.conn.Close(ctx)
-	}
+	defer func() {
+		l.watch.end()
+		if !settled { // in the middle of an answer, a connection is of no use
+			l.close()
+		}
+	}()
+	var err error
+	err, settled = l.exchange(ctx, steps)
 	return err
+}
+
+func (l *link) close() {
+	_ = l.conn.Conn().Close()
+	_ = l.conn.Close(context.Background())
 }
 
 // write renders the messages of a pipeline.

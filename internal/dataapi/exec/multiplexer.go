@@ -74,7 +74,7 @@ func (m *multiplexer) now() time.Duration { return time.Since(m.began) }
 // the job is to be run alone.
 func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, err error, done bool) { //nolint:revive // as in exchange
 	l := m.pick(j.query.Main.SQL)
-	if l == nil {
+	if l == nil || ctx.Err() != nil {
 		return nil, nil, false
 	}
 	c := m.call()
@@ -173,6 +173,7 @@ func (m *multiplexer) adopt(conn *pg.Conn) bool {
 	}
 	l := newLine(m, conn)
 	if !conn.Lend(l.retire) {
+		l.link.shared = false
 		return false
 	}
 	lines = append(slices.Clone(lines), l)

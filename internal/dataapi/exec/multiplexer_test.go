@@ -441,3 +441,40 @@ func TestRecalledLines(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestPanics has rendering an answer panic: the connection, which may have more to say, serves nobody any more, and those
+// who share it don't notice.
+func TestPanics(t *testing.T) {
+	w := newSharedWorld(t, 4, 2)
+	panics := func(brief bool) func() error {
+		return func() (err error) {
+			defer func() {
+				if recover() == nil {
+					err = errors.New("no panic")
+				}
+			}()
+			q := query(ids, true)
+			q.Brief, q.Columns.Total = brief, 99
+			_, _ = w.runner.Run(context.Background(), session(w.ann), q, exec.Commit, nil)
+			return nil
+		}
+	}
+	if err := panics(false)(); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.runner.Pool.Stat(); s.InUse != 0 {
+		t.Errorf("%+v", s)
+	}
+	l := w.load(t, 8, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"))
+	for range 20 {
+		w.sharing(t, 2)
+		l.more(t, 50)
+		for _, p := range []func() error{panics(true), panics(false)} {
+			if err := p(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.end()
+	w.sharing(t, 0)
+}
