@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// cancelGrace is how long a cancelled query may take to end before its connection is given up.
-	cancelGrace = 2 * time.Second
 	// closeGrace is how long a connection may take to close before its place is given to another.
 	closeGrace = 15 * time.Second
 	// connectGrace is how long connecting may take at least, though nobody waits for it any more.
@@ -143,14 +141,9 @@ func connConfig(url, appName string) (*pgx.ConnConfig, error) {
 	}
 	// When the context ends, the query is cancelled at the server and not only forgotten here.
 	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return Canceller(c)
+		return &Canceller{Conn: c}
 	}
 	return cfg, nil
-}
-
-// Canceller has the server cancel the query that runs on a connection, and gives up the connection if it doesn't.
-func Canceller(c *pgconn.PgConn) *pgconn.CancelRequestContextWatcherHandler {
-	return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
 }
 
 func (p *Pool) now() time.Duration { return time.Since(p.began) }
@@ -334,6 +327,9 @@ func (p *Pool) open(ctx context.Context, s *shape, since time.Duration) (*Conn, 
 	go func() {
 		defer p.ended.Done()
 		c, err := p.connect()
+		if err != nil {
+			p.giveUp(s)
+		}
 		p.mu.Lock()
 		p.waiting--
 		if err == nil {
@@ -345,10 +341,7 @@ func (p *Pool) open(ctx context.Context, s *shape, since time.Duration) (*Conn, 
 			done <- result{c, err}
 		}
 		p.mu.Unlock()
-		switch {
-		case err != nil:
-			p.giveUp(s)
-		case late:
+		if late && err == nil {
 			c.release(-1)
 		}
 	}()

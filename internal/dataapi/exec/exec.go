@@ -109,7 +109,7 @@ func (r *Runner) run(ctx context.Context, j *job) (*Result, error) {
 }
 
 func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, error) {
-	if !r.shareable(j) {
+	if !r.shareable(j) || ctx.Err() != nil {
 		return r.runAlone(ctx, pool, j, nil)
 	}
 	m := r.multiplexer(pool)

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/tarn-data/tarn/internal/pg"
 )
 
@@ -56,8 +54,8 @@ type call struct {
 
 	// What follows is under the line's lock.
 	state   callState
-	waited  bool // for another's answer
-	cancels *pgconn.CancelRequestContextWatcherHandler
+	waited  bool          // for another's answer
+	cancels *pg.Canceller // nil if it isn't cancelled
 }
 
 // callState is where in its line a call is.
@@ -177,7 +175,9 @@ func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 		}
 	}()
 	settled = r.read(ctx)
-	l.finish(c)
+	if usable := l.finish(c); !usable {
+		settled = false
+	}
 	switch {
 	case !settled:
 		return false, nil
@@ -194,8 +194,8 @@ func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 	return done, r.failure
 }
 
-// finish ends a call whose answer was read.
-func (l *line) finish(c *call) {
+// finish ends a call whose answer was read, and tells whether the connection can still be used.
+func (l *line) finish(c *call) (usable bool) {
 	l.mu.Lock()
 	c.state = done
 	took := l.m.now() - l.since
@@ -213,9 +213,7 @@ func (l *line) finish(c *call) {
 	if late {
 		l.m.isolate(st.key.sql)
 	}
-	if cancels != nil {
-		cancels.HandleUnwatchAfterCancel()
-	}
+	return cancels == nil || cancels.Wait()
 }
 
 // pass takes out the first call and gives the next one its turn. If nobody waits for that, it is to be skipped.
@@ -267,7 +265,7 @@ func (l *line) abandon(c *call) {
 		c.turn <- nobodys
 	case reading:
 		l.clear()
-		c.cancels = pg.Canceller(l.link.conn)
+		c.cancels = &pg.Canceller{Conn: l.link.conn}
 		c.cancels.HandleCancel(context.Background())
 	case skipped, done:
 	}

@@ -40,7 +40,7 @@ func linkOf(conn *pgconn.PgConn) *link {
 	if l, ok := data[linkKey].(*link); ok {
 		return l
 	}
-	l := &link{conn: conn, statements: newStatements(), watch: newWatch(pg.Canceller(conn))}
+	l := &link{conn: conn, statements: newStatements(), watch: newWatch(&pg.Canceller{Conn: conn})}
 	data[linkKey] = l
 	return l
 }
@@ -62,8 +62,7 @@ func (l *link) run(ctx context.Context, steps []step, keep bool) error {
 	settled := false
 	l.watch.begin(ctx)
 	defer func() {
-		l.watch.end()
-		if !settled { // in the middle of an answer, a connection is of no use
+		if usable := l.watch.end(); !usable || !settled { // in the middle of an answer, a connection is of no use
 			l.close()
 		}
 	}()
@@ -118,6 +117,9 @@ func (l *link) exchange(ctx context.Context, steps []step) (err error, settled b
 	}
 	r := reader{link: l, sent: l.sent, steps: steps}
 	settled = r.read(ctx)
+	if r.cancel != nil && !r.cancel.Wait() {
+		settled = false
+	}
 	return r.failure, settled
 }
 
@@ -126,16 +128,15 @@ type reader struct {
 	link    *link
 	line    *line // over which others ask, too; nil for none
 	sent    []*prepared
-	steps   []step // nil if nobody wants the answer
-	at      int    // the step whose answer is being read
-	failure error  // the first one
-	cancel  *pgconn.CancelRequestContextWatcherHandler
+	steps   []step        // nil if nobody wants the answer
+	at      int           // the step whose answer is being read
+	failure error         // the first one
+	cancel  *pg.Canceller // of the rest; nil while it is wanted
 }
 
 // read reads up to the end of the answer. It is false if that didn't come: then the failure says why the connection is
 // broken.
 func (r *reader) read(ctx context.Context) (settled bool) {
-	defer r.stop()
 	for {
 		msg, err := r.link.conn.ReceiveMessage(context.Background()) // it is watched for the request's
 		if err != nil {
@@ -226,14 +227,8 @@ func (r *reader) failed(ctx context.Context, err error) {
 	}
 	r.failure = err
 	if r.line == nil {
-		r.cancel = pg.Canceller(r.link.conn)
+		r.cancel = &pg.Canceller{Conn: r.link.conn}
 		r.cancel.HandleCancel(ctx)
-	}
-}
-
-func (r *reader) stop() {
-	if r.cancel != nil {
-		r.cancel.HandleUnwatchAfterCancel()
 	}
 }
 

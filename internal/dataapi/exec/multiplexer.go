@@ -74,7 +74,7 @@ func (m *multiplexer) now() time.Duration { return time.Since(m.began) }
 // the job is to be run alone.
 func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, err error, done bool) { //nolint:revive // as in exchange
 	l := m.pick(j.query.Main.SQL)
-	if l == nil || ctx.Err() != nil {
+	if l == nil {
 		return nil, nil, false
 	}
 	c := m.call()
