@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,7 +18,7 @@ const skew = 30
 
 // claimSet is the claims of a token.
 type claimSet struct {
-	all           map[string]any
+	all           map[string]any // nil once it is known who bears the token
 	exp, nbf, iat moment
 	aud           []string // empty for any
 	badAud        bool     // neither a string nor an array of strings
@@ -144,18 +145,62 @@ func (c *claimSet) scopes() []string {
 
 // withRole renders the claims as JSON, with the role among them.
 func (c *claimSet) withRole(role string) string {
-	all := maps.Clone(c.all)
-	all["role"] = role
+	all := c.all
+	if all["role"] != any(role) {
+		all = maps.Clone(all)
+		all["role"] = role
+	}
 	return encode(all)
 }
 
 // encode renders a decoded value as JSON.
-func encode(v any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil { // what was decoded can be encoded
-		return "null"
+func encode(v any) string { return string(appendJSON(make([]byte, 0, 256), v)) }
+
+// appendJSON does what an encoder of encoding/json does that doesn't escape HTML, with a tenth of the allocations.
+func appendJSON(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case json.Number:
+		return append(b, v...)
+	case string:
+		return appendString(b, v)
+	case []any:
+		b = append(b, '[')
+		for i, item := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, item)
+		}
+		return append(b, ']')
+	case map[string]any:
+		b = append(b, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(append(appendString(b, name), ':'), v[name])
+		}
+		return append(b, '}')
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return append(b, "null"...) // nothing else is decoded
+}
+
+// appendString appends a string, by encoding/json if there is anything in it to escape.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			var escaped bytes.Buffer
+			e := json.NewEncoder(&escaped)
+			e.SetEscapeHTML(false)
+			if err := e.Encode(s); err != nil { // any string can be encoded
+				return append(b, `""`...)
+			}
+			return append(b, bytes.TrimSuffix(escaped.Bytes(), []byte("\n"))...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }

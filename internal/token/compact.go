@@ -3,21 +3,60 @@ package token
 import (
 	"encoding/base64"
 	"strings"
+	"sync"
 )
 
 // compact is a token in compact form, taken apart. Nothing of it is verified.
 type compact struct {
-	alg       string
-	kid       string
-	hasKid    bool
-	typ       string
+	header
+
 	payload   []byte
 	signature []byte
 	signed    string // what the signature is of
 }
 
+// header is a token's header.
+type header struct {
+	alg    string
+	kid    string
+	hasKid bool
+	typ    string
+}
+
+// headers keeps headers by their text: an issuer's tokens all have the same. It is safe for concurrent use, and its zero
+// value is empty.
+type headers struct {
+	mu   sync.RWMutex
+	read map[string]header
+}
+
+const (
+	maxHeaders    = 64
+	maxHeaderText = 512 // of one that is kept
+)
+
+// get reads a header; not ok if it isn't understood.
+func (h *headers) get(text string) (header, bool) {
+	h.mu.RLock()
+	known, ok := h.read[text]
+	h.mu.RUnlock()
+	if ok {
+		return known, true
+	}
+	known, ok = readHeader(text)
+	if ok && len(text) <= maxHeaderText {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.read == nil || len(h.read) >= maxHeaders {
+			h.read = map[string]header{}
+		}
+		h.read[strings.Clone(text)] = known
+	}
+	return known, ok
+}
+
 // parseCompact takes a token apart. Its errors are faults.
-func parseCompact(bearer string) (*compact, error) {
+func parseCompact(bearer string, known *headers) (*compact, error) {
 	if bearer == "" {
 		return nil, emptyToken()
 	}
@@ -26,8 +65,9 @@ func parseCompact(bearer string) (*compact, error) {
 	}
 	end := strings.LastIndexByte(bearer, '.')
 	c := &compact{signed: bearer[:end]}
-	header, payload, _ := strings.Cut(c.signed, ".")
-	if !c.readHeader(header) {
+	head, payload, _ := strings.Cut(c.signed, ".")
+	var understood bool
+	if c.header, understood = known.get(head); !understood {
 		return nil, malformed()
 	}
 	var payloadErr, signatureErr error
@@ -43,28 +83,28 @@ func parseCompact(bearer string) (*compact, error) {
 }
 
 // readHeader reads the header. A header that asks for what isn't known here (RFC 7515, 4.1.11) is not understood.
-func (c *compact) readHeader(encoded string) bool {
+func readHeader(encoded string) (h header, ok bool) {
 	text, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
-		return false
+		return header{}, false
 	}
-	header, ok := decodeObject(text)
+	fields, ok := decodeObject(text)
 	if !ok {
-		return false
+		return header{}, false
 	}
-	_, critical := header["crit"]
-	_, encrypted := header["enc"]
+	_, critical := fields["crit"]
+	_, encrypted := fields["enc"]
 	if critical || encrypted {
-		return false
+		return header{}, false
 	}
 	for _, name := range [...]string{"typ", "cty", "kid"} {
-		if _, ok := header[name].(string); !ok && header[name] != nil {
-			return false
+		if _, ok := fields[name].(string); !ok && fields[name] != nil {
+			return header{}, false
 		}
 	}
-	c.kid, c.hasKid = header["kid"].(string)
-	c.typ, _ = header["typ"].(string)
-	c.alg, _ = header["alg"].(string)
-	_, known := algorithm(c.alg)
-	return known || c.alg == "none"
+	h.kid, h.hasKid = fields["kid"].(string)
+	h.typ, _ = fields["typ"].(string)
+	h.alg, _ = fields["alg"].(string)
+	_, known := algorithm(h.alg)
+	return h, known || h.alg == "none"
 }

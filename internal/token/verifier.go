@@ -31,7 +31,8 @@ type VerifierOptions struct {
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	opt        VerifierOptions
-	anonymous  *verified     // who has no token
+	anonymous  *verified // who has no token
+	headers    headers
 	cache      *cache        // nil for none
 	generation atomic.Uint64 // of the keys that verified what is in the cache
 }
@@ -107,7 +108,7 @@ func (v *Verifier) lookup(bearer string, now time.Time) (*verified, error) {
 // verify takes a token apart and verifies its signature.
 func (v *Verifier) verify(bearer string) (*verified, error) {
 	generation := v.opt.Keys.generation() // before the keys are asked for, so as to miss no change
-	c, err := parseCompact(bearer)
+	c, err := parseCompact(bearer, &v.headers)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +132,7 @@ func (v *Verifier) verify(bearer string) (*verified, error) {
 			return nil, badClaims("Parsing claims failed")
 		}
 		t := v.identify(claims, by.own)
+		claims.all = nil // which takes most of the memory of what is kept
 		t.audience, t.generation, t.until = by.audience, generation, by.until
 		return t, nil
 	}
