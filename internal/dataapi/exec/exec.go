@@ -142,7 +142,7 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	res := &Result{}
 	q := j.query
 	l := linkOf(conn)
-	steps := r.compose(l.steps, j, res, l)
+	steps := r.compose(l.steps, j, res, j.sink, l.quiet, l)
 	defer func() {
 		clear(steps)
 		l.steps = steps[:0]
@@ -169,8 +169,9 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	return res, err
 }
 
-// compose appends the steps of a job, whose answers go to the result.
-func (r *Runner) compose(steps []step, j *job, res *Result, l *link) []step {
+// compose appends the steps of a job, whose answers go to the result. Quiet says whether nothing of the response is set for
+// all that comes over the connection; if that has to be asked, learns is told.
+func (r *Runner) compose(steps []step, j *job, res *Result, sink Sink, quiet bool, learns *link) []step {
 	q := j.query
 	steps = r.prologue(steps, j.session, q.ReadOnly, r.habits.custom(q))
 	main := step{statement: q.Main}
@@ -180,11 +181,7 @@ func (r *Runner) compose(steps []step, j *job, res *Result, l *link) []step {
 	case q.Rows != sqlgen.NoRows:
 		res.buffer = r.takeBuffer()
 		res.Row.Body = (*res.buffer)[:0]
-		rows := &rowsReceiver{result: res, format: q.Rows, sink: j.sink, all: q.TotalIsPage}
-		if l.shared { // who takes the answer must not keep others waiting
-			rows.sink = nil
-		}
-		main.to = rows
+		main.to = &rowsReceiver{result: res, format: q.Rows, sink: sink, all: q.TotalIsPage}
 	default:
 		main.formats, main.to = formats(q.Columns), &rowReceiver{result: res, columns: q.Columns}
 	}
@@ -193,8 +190,10 @@ func (r *Runner) compose(steps []step, j *job, res *Result, l *link) []step {
 	}
 	steps = append(steps, main)
 	if q.Rows != sqlgen.NoRows {
-		if ask, needed := responseSettings(j, l, res); needed {
-			steps = append(steps, ask)
+		if mute := q.Quiet && j.session.Quiet; !mute {
+			steps = append(steps, askSettings(res, nil))
+		} else if !quiet {
+			steps = append(steps, askSettings(res, learns))
 		}
 	}
 	if q.Total != nil {
@@ -206,19 +205,10 @@ func (r *Runner) compose(steps []step, j *job, res *Result, l *link) []step {
 	return steps
 }
 
-// responseSettings is the step that asks what of the response was set, where something can have been: by the query, or
-// for all that comes over the connection, as ALTER ROLE does.
-func responseSettings(j *job, l *link, res *Result) (ask step, needed bool) {
-	var learns *link
-	if j.query.Quiet && j.session.Quiet {
-		if l.quiet {
-			return step{}, false
-		}
-		if !l.shared {
-			learns = l
-		}
-	}
-	return step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}, true
+// askSettings is the step that asks what of the response was set: by the query, or for all that comes over the connection,
+// as ALTER ROLE does.
+func askSettings(res *Result, learns *link) step {
+	return step{statement: sqlgen.ResponseSettings(), to: &settingsReceiver{result: res, link: learns}}
 }
 
 func checked(check Check, res *Result) error {

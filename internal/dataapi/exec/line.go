@@ -23,9 +23,10 @@ const (
 // line is a connection over which requests go one behind the other, each of them a transaction. PostgreSQL answers in the
 // same order. The one whose answer is next reads it, and then gives the turn to the one behind it.
 type line struct {
-	m    *multiplexer
-	conn *pg.Conn
-	link *link
+	m     *multiplexer
+	conn  *pg.Conn
+	link  *link // which is the next one's when the line has ended
+	quiet bool  // as the link's
 
 	length  atomic.Int32 // of the queue
 	gathers atomic.Bool  // whether what is to be sent will be taken soon; it changes with the lock
@@ -88,8 +89,7 @@ func (c *call) reset() *call {
 // newLine makes a line of a connection that has just run a statement.
 func newLine(m *multiplexer, conn *pg.Conn) *line {
 	link := linkOf(conn.PgConn())
-	link.shared = true
-	return &line{m: m, conn: conn, link: link, used: true, floor: link.took}
+	return &line{m: m, conn: conn, link: link, quiet: link.quiet, used: true, floor: link.took}
 }
 
 // join puts a call behind the others, if the line has a place for it. The first of those that gather has to flush.
@@ -306,7 +306,6 @@ func (l *line) lost() {
 // leave gives the connection back.
 func (l *line) leave() {
 	l.m.remove(l)
-	l.link.shared = false
 	l.conn.Release()
 }
 

@@ -31,7 +31,6 @@ type link struct {
 	sent       []*prepared   // what was sent for each step
 	steps      []step        // room for those of the next pipeline
 	took       time.Duration // for the last transaction
-	shared     bool          // whether requests share it
 	quiet      bool          // whether nothing of the response is known to be set from the beginning
 }
 

@@ -79,7 +79,7 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 	}
 	c := m.call()
 	res = &Result{}
-	c.steps = r.compose(c.steps, j, res, l.link)
+	c.steps = r.compose(c.steps, j, res, nil, l.quiet, nil) // without a sink: it would keep others waiting
 	joined, first := l.join(c)
 	if !joined {
 		m.calls.Put(c.reset())
@@ -173,7 +173,6 @@ func (m *multiplexer) adopt(conn *pg.Conn) bool {
 	}
 	l := newLine(m, conn)
 	if !conn.Lend(l.retire) {
-		l.link.shared = false
 		return false
 	}
 	lines = append(slices.Clone(lines), l)
