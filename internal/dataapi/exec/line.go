@@ -56,6 +56,7 @@ type call struct {
 	// What follows is under the line's lock.
 	state   callState
 	waited  bool          // for another's answer
+	left    bool          // whether nobody wants its answer any more
 	cancels *pg.Canceller // nil if it isn't cancelled
 }
 
@@ -65,8 +66,8 @@ type callState uint8
 const (
 	waiting callState = iota
 	reading
-	skipped // nobody waits for its answer any more
-	done
+	skipped // nobody waits any more
+	over
 )
 
 // turn is what waiting ends with.
@@ -82,7 +83,7 @@ func (c *call) reset() *call {
 	clear(c.steps)
 	clear(c.sent)
 	c.line, c.steps, c.sent, c.size = nil, c.steps[:0], c.sent[:0], 0
-	c.state, c.waited, c.cancels = waiting, false, nil
+	c.state, c.waited, c.left, c.cancels = waiting, false, false, nil
 	return c
 }
 
@@ -197,7 +198,6 @@ func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 // finish ends a call whose answer was read, and tells whether the connection can still be used.
 func (l *line) finish(c *call) (usable bool) {
 	l.mu.Lock()
-	c.state = done
 	took := l.m.now() - l.since
 	if !c.waited {
 		l.floor = min(l.floor, took)
@@ -208,11 +208,19 @@ func (l *line) finish(c *call) (usable bool) {
 	if late {
 		st.late = 0
 	}
-	cancels := c.cancels
 	l.mu.Unlock()
 	if late {
 		l.m.isolate(st.key.sql)
 	}
+	return l.end(c)
+}
+
+// end ends a call whose answer was read or skipped, and tells whether the connection can still be used.
+func (l *line) end(c *call) (usable bool) {
+	l.mu.Lock()
+	c.state = over
+	cancels := c.cancels
+	l.mu.Unlock()
 	return cancels == nil || cancels.Wait()
 }
 
@@ -242,9 +250,11 @@ func (l *line) pass() (skip bool) {
 func (l *line) skip() {
 	for {
 		l.mu.Lock()
-		r := reader{link: l.link, line: l, sent: l.queue[0].sent}
+		c := l.queue[0]
 		l.mu.Unlock()
-		if !r.read(context.Background()) {
+		r := reader{link: l.link, line: l, sent: c.sent}
+		settled := r.read(context.Background())
+		if usable := l.end(c); !settled || !usable {
 			l.lost()
 			return
 		}
@@ -254,20 +264,15 @@ func (l *line) skip() {
 	}
 }
 
-// abandon heeds that the context of a call has ended. A statement that runs is cancelled; those behind it go elsewhere, since
-// the cancelling may come late.
+// abandon heeds that the context of a call has ended. A statement that runs is most likely done in a moment. If it isn't, it
+// will be cancelled.
 func (l *line) abandon(c *call) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch c.state {
-	case waiting:
+	c.left = true
+	if c.state == waiting {
 		c.state = skipped
 		c.turn <- nobodys
-	case reading:
-		l.clear()
-		c.cancels = &pg.Canceller{Conn: l.link.conn}
-		c.cancels.HandleCancel(context.Background())
-	case skipped, done:
 	}
 }
 
@@ -276,7 +281,7 @@ func (l *line) clear() {
 	l.shut = true
 	for _, c := range l.queue {
 		if c.state == waiting {
-			c.state = skipped
+			c.state, c.left = skipped, true
 			c.turn <- elsewhere
 		}
 	}
@@ -300,6 +305,7 @@ func (l *line) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clear()
+	l.queue = nil
 	l.leave()
 }
 
@@ -309,18 +315,26 @@ func (l *line) leave() {
 	l.conn.Release()
 }
 
-// look sends those elsewhere who have waited too long for an answer that isn't theirs, and ends a line that nobody has used
-// since the last look.
+// look sends those elsewhere who have waited too long for an answer that isn't theirs, cancels what keeps them waiting if
+// nobody wants it, and ends a line that nobody has used since the last look.
 func (l *line) look(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.shut:
-	case len(l.queue) == 0 && !l.used:
+	case len(l.queue) == 0 && !l.used && !l.shut:
 		l.shut = true
 		l.leave()
 	case len(l.queue) > 0 && now-l.since > stalledAfter+2*l.floor:
-		l.clear()
+		l.clear() // first, as the cancelling may come late, and hit the next one
+		l.cancel(l.queue[0])
 	}
 	l.used = false
+}
+
+// cancel cancels a statement that runs, if nobody wants its answer.
+func (l *line) cancel(c *call) {
+	if c.left && c.cancels == nil && c.state != over {
+		c.cancels = &pg.Canceller{Conn: l.link.conn}
+		c.cancels.HandleCancel(context.Background())
+	}
 }

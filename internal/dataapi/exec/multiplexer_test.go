@@ -331,15 +331,27 @@ func TestAbandonedAlone(t *testing.T) {
 // TestAbandonedOnLine has clients go away, while their statement runs and before: what runs is cancelled, and others
 // don't notice.
 func TestAbandonedOnLine(t *testing.T) {
-	w := newSharedWorld(t, 4, 1)
+	w := newSharedWorld(t, 8, 1)
 	l := w.load(t, 6, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"), w.leaves)
 	l.more(t, 3000)
 	l.end()
 	l = w.load(t, 6, w.sees(w.ann, "1"), w.sees(w.bob, "2,3"))
 	w.hold(t)
 	cancel, answer := w.stall(t)
+	ctx, cancelAll := context.WithCancel(context.Background())
+	var behind sync.WaitGroup
+	for range 3 {
+		behind.Go(func() {
+			if _, err := w.ask(ctx, w.ann, "SELECT wait()"); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	l.more(t, 300)
 	why := errors.New("gone")
 	cancel(why)
+	cancelAll()
+	behind.Wait()
 	if err := <-answer; !errors.Is(err, why) {
 		t.Error(err)
 	}
