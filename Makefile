@@ -22,7 +22,7 @@ run: install-postgres build ## serve a lakebase with a sample on 127.0.0.1:8080
 
 .PHONY: test
 test: install-postgres ## run all tests
-	$(GO) test -count=1 -timeout 40m ./... # what they build and start is unknown to the cache
+	$(GO) test -count=1 -timeout 20m ./... # what they build and start is unknown to the cache
 
 .PHONY: test-matrix
 test-matrix: ## run the Data API on every major version of PostgreSQL, which npm downloads once
@@ -42,7 +42,7 @@ check: install-postgres ## all that must hold before a commit: format, vet, lint
 	$(GO) vet ./...
 	$(LINT) run
 	$(GO) test ./internal
-	$(GO) test -count=1 -timeout 40m ./... # what they build and start is unknown to the cache
+	$(GO) test -count=1 -timeout 20m ./... # what they build and start is unknown to the cache
 	$(MAKE) --no-print-directory build
 
 .PHONY: bench

@@ -138,8 +138,8 @@ func buildVersion() string {
 	return version
 }
 
-// relaxGC lets garbage grow to one and a half times what lives, which is little. More would save a hundredth or two of the
-// processor's time under load, and take megabytes. Whoever sets GOGC is heard instead.
+// relaxGC lets garbage grow to one and a half times what lives, which is little. More would save some hundredths of
+// the processor's time under load, and take megabytes. Whoever sets GOGC is heard instead.
 func relaxGC() {
 	const usual, relaxed = 100, 150
 	if before := debug.SetGCPercent(relaxed); before != usual {

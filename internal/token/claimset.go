@@ -156,7 +156,7 @@ func (c *claimSet) withRole(role string) string {
 // encode renders a decoded value as JSON.
 func encode(v any) string { return string(appendJSON(make([]byte, 0, 256), v)) }
 
-// appendJSON does what an encoder of encoding/json does that doesn't escape HTML, with a tenth of the allocations.
+// appendJSON does what an encoder of encoding/json does that doesn't escape HTML, and makes less garbage.
 func appendJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:

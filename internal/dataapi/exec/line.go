@@ -41,7 +41,7 @@ type line struct {
 	shut   bool    // whether nobody may join any more
 	used   bool    // since it was last looked at
 	since  time.Duration
-	floor  time.Duration // the least that an answer took which waited for none before it
+	floor  time.Duration // the least that an answer took which waited for none before it; at most stalledAfter
 }
 
 // call is a request on a line.
@@ -55,6 +55,7 @@ type call struct {
 
 	// What follows is under the line's lock.
 	state   callState
+	joined  time.Duration
 	waited  bool          // for another's answer
 	left    bool          // whether nobody wants its answer any more
 	cancels *pg.Canceller // nil if it isn't cancelled
@@ -87,10 +88,11 @@ func (c *call) reset() *call {
 	return c
 }
 
-// newLine makes a line of a connection that has just run a statement.
+// newLine makes a line of a connection that has just run a statement. If that stood still, it says nothing of how long
+// statements take, and others must not be given as long.
 func newLine(m *multiplexer, conn *pg.Conn) *line {
 	link := linkOf(conn.PgConn())
-	return &line{m: m, conn: conn, link: link, quiet: link.quiet, used: true, floor: link.took}
+	return &line{m: m, conn: conn, link: link, quiet: link.quiet, used: true, floor: min(link.took, stalledAfter)}
 }
 
 // join puts a call behind the others, if the line has a place for it. The first of those that gather has to flush.
@@ -109,7 +111,7 @@ func (l *line) join(c *call) (joined, first bool) {
 		l.out = appendStep(l.out, &c.steps[i], st, st.there)
 	}
 	l.out = append(l.out, syncMessage...)
-	c.line = l
+	c.line, c.joined = l, l.m.now()
 	l.used = true
 	l.unread += c.size
 	l.queue = append(l.queue, c)
@@ -324,11 +326,17 @@ func (l *line) look(now time.Duration) {
 	case len(l.queue) == 0 && !l.used && !l.shut:
 		l.shut = true
 		l.leave()
-	case len(l.queue) > 0 && now-l.since > stalledAfter+2*l.floor:
+	case len(l.queue) > 0 && l.stalls(now):
 		l.clear() // first, as the cancelling may come late, and hit the next one
 		l.cancel(l.queue[0])
 	}
 	l.used = false
+}
+
+// stalls tells whether what runs has taken too long, or who is next has waited too long, for several that took less.
+func (l *line) stalls(now time.Duration) bool {
+	patience := stalledAfter + 2*l.floor
+	return now-l.since > patience || len(l.queue) > 1 && now-l.queue[1].joined > patience
 }
 
 // cancel cancels a statement that runs, if nobody wants its answer.

@@ -99,6 +99,18 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// soon returns what a request ends with.
+func soon(t *testing.T, answer <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-answer:
+		return err
+	case <-time.After(30 * time.Second):
+		t.Fatal("it never ends")
+		return nil
+	}
+}
+
 // sharing waits until so many connections are shared.
 func (w *world) sharing(t *testing.T, n int) {
 	t.Helper()
@@ -283,7 +295,7 @@ func (w *world) stall(t *testing.T) (cancel context.CancelCauseFunc, answer chan
 			return cancel, answer
 		}
 		cancel(nil) // the connection was given back meanwhile
-		if err := <-answer; err == nil {
+		if err := soon(t, answer); err == nil {
 			t.Error("it didn't wait")
 		}
 	}
@@ -305,7 +317,7 @@ func TestStalledLine(t *testing.T) {
 	default:
 	}
 	release()
-	if err := <-answer; err != nil {
+	if err := soon(t, answer); err != nil {
 		t.Error(err)
 	}
 	w.sharing(t, 1) // another one, or the same again
@@ -351,10 +363,10 @@ func TestAbandonedOnLine(t *testing.T) {
 	why := errors.New("gone")
 	cancel(why)
 	cancelAll()
-	behind.Wait()
-	if err := <-answer; !errors.Is(err, why) {
+	if err := soon(t, answer); !errors.Is(err, why) {
 		t.Error(err)
 	}
+	behind.Wait()
 	eventually(t, "no statement that stands still", func() bool { return w.backend(t) == 0 })
 	l.more(t, 1000)
 }
@@ -424,6 +436,24 @@ func TestSlowIsAlone(t *testing.T) {
 		return err
 	})
 	eventually(t, "runs of a slow statement alone", func() bool { return w.runner.RunsAlone(brief(slow)) })
+}
+
+// TestSlowBeginning has the connection of a statement that stood still become a shared one: what comes after it isn't given
+// as long.
+func TestSlowBeginning(t *testing.T) {
+	w := newSharedWorld(t, 4, 1)
+	w.load(t, 3, func() error {
+		_, err := w.ask(context.Background(), w.ann, "SELECT id FROM items, pg_sleep(1) LIMIT 1")
+		return err
+	})
+	var patience time.Duration
+	eventually(t, "shared connections", func() bool {
+		patience = w.runner.Patience()
+		return patience != 0
+	})
+	if patience > 200*time.Millisecond {
+		t.Errorf("others may wait for %s", patience)
+	}
 }
 
 // TestRecalledLines has a pool renewed and closed while its connections are shared.
