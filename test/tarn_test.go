@@ -6,13 +6,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -72,15 +75,27 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-// freeAddress returns a loopback address that nobody listens on.
+// The ports that freeAddress gives: below those that the system hands to outgoing connections, which could take one
+// between its choice and its use.
+const firstPort, ports = 16_384, 16_384
+
+// nextPort is where the search for the next free port begins, at random since other processes' tests choose, too.
+var nextPort atomic.Uint32
+
+func init() { nextPort.Store(rand.Uint32N(ports)) }
+
+// freeAddress returns a loopback address that nobody listens on, another one each time.
 func freeAddress(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range ports {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(firstPort+nextPort.Add(1)%ports)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // dataDir returns a directory that PostgreSQL's own user may enter, too, as t.TempDir's may not.
