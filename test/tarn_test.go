@@ -79,16 +79,18 @@ func (s *syncBuffer) String() string {
 // between its choice and its use.
 const firstPort, ports = 16_384, 16_384
 
-// nextPort is where the search for the next free port begins, at random since other processes' tests choose, too.
-var nextPort atomic.Uint32
-
-func init() { nextPort.Store(rand.Uint32N(ports)) }
+// portsGiven counts from a random number, since other processes' tests choose, too.
+var portsGiven = sync.OnceValue(func() *atomic.Uint32 {
+	n := new(atomic.Uint32)
+	n.Store(rand.Uint32N(ports))
+	return n
+})
 
 // freeAddress returns a loopback address that nobody listens on, another one each time.
 func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range ports {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(firstPort+nextPort.Add(1)%ports)))
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(firstPort+portsGiven().Add(1)%ports)))
 		if l, err := net.Listen("tcp", address); err == nil {
 			_ = l.Close()
 			return address
