@@ -71,10 +71,11 @@ func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Pl
 	values := make([]string, 0, 8+len(role.Settings)+len(routine)+len(st.fixed.app))
 	values = append(values, st.fixed.searchPath[req.Schema])
 	values = appendValues(values, role.Settings)
-	values = append(values, caller.Role, caller.Claims, req.Method, req.URI, req.Headers, req.Cookies)
+	values = append(values, caller.Role)
 	if kind.timezone {
 		values = append(values, req.Prefer.Timezone)
 	}
+	values = append(values, caller.Claims, req.Method, req.URI, req.Headers, req.Cookies)
 	values = appendValues(appendValues(values, routine), st.fixed.app)
 	return exec.Session{
 		Role: caller.Role, Isolation: role.Isolation, Settings: st.settings.of(kind, role.Settings, st.fixed.app), Values: values,
@@ -117,14 +118,16 @@ func (t *settingsTexts) of(kind sessionKind, role, app []schema.Setting) *exec.S
 	}
 	names := []string{"search_path"}
 	names = appendNames(names, role)
-	names = append(names, exec.SetRole, "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies")
+	names = append(names, exec.SetRole)
 	if kind.timezone {
 		names = append(names, "timezone")
 	}
+	few := len(names)
+	names = append(names, "request.jwt.claims", "request.method", "request.path", "request.headers", "request.cookies")
 	if kind.routine != nil {
 		names = appendNames(names, kind.routine.Settings)
 	}
-	s = exec.NewSettings(appendNames(names, app))
+	s = exec.NewSettings(appendNames(names, app), few)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byKind == nil || len(t.byKind) >= maxSessionKinds {

@@ -58,7 +58,7 @@ func session(role string, more ...schema.Setting) exec.Session {
 	for _, s := range more {
 		names, values = append(names, s.Name), append(values, s.Value)
 	}
-	return exec.Session{Role: role, Settings: exec.NewSettings(names), Values: values}
+	return exec.Session{Role: role, Settings: exec.NewSettings(names, len(names)), Values: values}
 }
 
 var rowColumns = sqlgen.Columns{Total: 0, Page: 1, Body: 2, Headers: 3, Status: 4, Location: 5, Inserted: 6, Count: 7}

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +19,17 @@ const (
 	maxUnread = 32 << 10
 	// mainStep is which of a call's steps is its statement; the one before sets the settings.
 	mainStep = 1
+	// maxCancels is how often a statement is cancelled: it may not have begun when it was for the first time.
+	maxCancels = 5
+	// apartFor is how long a statement is in no transaction with others which has failed or taken too long there.
+	apartFor = time.Second
 )
 
-// line is a connection over which requests go one behind the other, each of them a transaction. PostgreSQL answers in the
-// same order. The one whose answer is next reads it, and then gives the turn to the one behind it.
+// line is a connection over which requests go one behind the other. PostgreSQL answers in the same order. The one whose answer
+// is next reads it, and then gives the turn to the one behind it.
+//
+// Each is a transaction, but for those that follow one with the very same settings, and all of which run no code of the
+// database's users: nothing of what they could notice of each other is there. They are one transaction with it.
 type line struct {
 	m     *multiplexer
 	conn  *pg.Conn
@@ -37,6 +45,7 @@ type line struct {
 	mu     sync.Mutex
 	queue  []*call // the first of them is being read
 	out    []byte  // what is to be sent
+	open   *call   // the last one in it, if others may be one transaction with it; else nil
 	unread int     // bytes of the queue's requests
 	shut   bool    // whether nobody may join any more
 	used   bool    // since it was last looked at
@@ -47,6 +56,9 @@ type line struct {
 // call is a request on a line.
 type call struct {
 	line    *line
+	shape   string // its statement as others know it
+	plain   bool   // whether no code of the database's users runs
+	bare    bool   // whether only those settings are set that matter to any statement
 	steps   []step
 	sent    []*prepared
 	size    int // bytes to send
@@ -56,9 +68,11 @@ type call struct {
 	// What follows is under the line's lock.
 	state   callState
 	joined  time.Duration
-	waited  bool          // for another's answer
-	left    bool          // whether nobody wants its answer any more
-	cancels *pg.Canceller // nil if it isn't cancelled
+	waited  bool // for another's answer
+	left    bool // whether nobody wants its answer any more
+	follows bool // whether it is one transaction with the one before it
+	ends    bool // whether its transaction ends with it
+	cancels []*pg.Canceller
 }
 
 // callState is where in its line a call is.
@@ -80,11 +94,25 @@ const (
 	nobodys               // since the request's context has ended
 )
 
+// last tells whether its transaction ends with a call.
+func (c *call) last() bool {
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	return c.ends
+}
+
+// skips is how many steps aren't sent, since the call before has run them.
+func (c *call) skips() int {
+	if c.follows {
+		return mainStep
+	}
+	return 0
+}
+
 func (c *call) reset() *call {
 	clear(c.steps)
 	clear(c.sent)
-	c.line, c.steps, c.sent, c.size = nil, c.steps[:0], c.sent[:0], 0
-	c.state, c.waited, c.left, c.cancels = waiting, false, false, nil
+	*c = call{steps: c.steps[:0], sent: c.sent[:0], turn: c.turn, abandon: c.abandon}
 	return c
 }
 
@@ -102,16 +130,8 @@ func (l *line) join(c *call) (joined, first bool) {
 	if l.shut || len(l.queue) >= maxQueue || !l.fits(c) {
 		return false, false
 	}
-	statements := &l.link.statements
-	l.out = statements.deallocate(l.out)
-	for i, st := range c.sent {
-		if !st.there {
-			statements.ask(st)
-		}
-		l.out = appendStep(l.out, &c.steps[i], st, st.there)
-	}
-	l.out = append(l.out, syncMessage...)
 	c.line, c.joined = l, l.m.now()
+	l.compose(c)
 	l.used = true
 	l.unread += c.size
 	l.queue = append(l.queue, c)
@@ -122,6 +142,51 @@ func (l *line) join(c *call) (joined, first bool) {
 	first = !l.gathers.Load()
 	l.gathers.Store(true)
 	return true, first
+}
+
+// compose appends what a call has to send.
+func (l *line) compose(c *call) {
+	shares := c.plain && l.mayShare(c)
+	c.follows = shares && l.open != nil && sameSettings(c, l.open)
+	if !c.follows {
+		l.seal()
+		l.out = l.link.statements.deallocate(l.out)
+	}
+	for i := c.skips(); i < len(c.steps); i++ {
+		st := c.sent[i]
+		if !st.there {
+			l.link.statements.ask(st)
+		}
+		l.out = appendStep(l.out, &c.steps[i], st, st.there)
+	}
+	if l.open = c; !shares {
+		l.seal()
+	}
+}
+
+// mayShare tells whether a call may be one transaction with others: its statements are there, and did well lately.
+func (l *line) mayShare(c *call) bool {
+	for _, st := range c.sent {
+		if !st.there {
+			return false
+		}
+	}
+	return c.sent[mainStep].apart < c.joined
+}
+
+// sameSettings tells whether two calls set the same.
+func sameSettings(a, b *call) bool {
+	x, y := &a.steps[0], &b.steps[0]
+	return x.statement.SQL == y.statement.SQL && slices.Equal(x.texts, y.texts)
+}
+
+// seal ends the transaction of what is to be sent.
+func (l *line) seal() {
+	if l.open != nil {
+		l.out = append(l.out, syncMessage...)
+		l.open.ends = true
+		l.open = nil
+	}
 }
 
 // fits finds the statements of a call. It is false if the call is too large, or if one of its statements is being prepared
@@ -151,6 +216,7 @@ func (l *line) flush() {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
+	l.seal()
 	out := l.out
 	l.out = l.spare[:0]
 	l.gathers.Store(false)
@@ -166,104 +232,6 @@ func (l *line) give(c *call) {
 	c.state = reading
 	l.since = l.m.now()
 	c.turn <- yours
-}
-
-// read reads the answer of the call whose turn it is. It isn't done if that has to be asked for once more, elsewhere.
-func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
-	r := reader{link: l.link, line: l, sent: c.sent, steps: c.steps}
-	settled := false
-	defer func() {
-		if !settled { // or a panic is on its way
-			l.lost()
-		}
-	}()
-	settled = r.read(ctx)
-	if usable := l.finish(c); !usable {
-		settled = false
-	}
-	switch {
-	case !settled:
-		return false, nil
-	case isStaleStatement(r.failure):
-		l.mu.Lock()
-		l.link.statements.forget()
-		l.mu.Unlock()
-	default:
-		done = true
-	}
-	if l.pass() {
-		go l.skip()
-	}
-	return done, r.failure
-}
-
-// finish ends a call whose answer was read, and tells whether the connection can still be used.
-func (l *line) finish(c *call) (usable bool) {
-	l.mu.Lock()
-	took := l.m.now() - l.since
-	if !c.waited {
-		l.floor = min(l.floor, took)
-	}
-	st := c.sent[mainStep]
-	st.late += (max(0, took-l.floor) - st.late) / 16
-	late := st.late > briefMean
-	if late {
-		st.late = 0
-	}
-	l.mu.Unlock()
-	if late {
-		l.m.isolate(st.key.sql)
-	}
-	return l.end(c)
-}
-
-// end ends a call whose answer was read or skipped, and tells whether the connection can still be used.
-func (l *line) end(c *call) (usable bool) {
-	l.mu.Lock()
-	c.state = over
-	cancels := c.cancels
-	l.mu.Unlock()
-	return cancels == nil || cancels.Wait()
-}
-
-// pass takes out the first call and gives the next one its turn. If nobody waits for that, it is to be skipped.
-func (l *line) pass() (skip bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unread -= l.queue[0].size
-	n := copy(l.queue, l.queue[1:])
-	l.queue[n] = nil
-	l.queue = l.queue[:n]
-	l.length.Store(int32(n)) //nolint:gosec // few
-	switch {
-	case n == 0 && l.shut:
-		l.leave()
-	case n == 0:
-	case l.queue[0].state == skipped:
-		l.since = l.m.now()
-		return true
-	default:
-		l.give(l.queue[0])
-	}
-	return false
-}
-
-// skip reads answers that nobody waits for.
-func (l *line) skip() {
-	for {
-		l.mu.Lock()
-		c := l.queue[0]
-		l.mu.Unlock()
-		r := reader{link: l.link, line: l, sent: c.sent}
-		settled := r.read(context.Background())
-		if usable := l.end(c); !settled || !usable {
-			l.lost()
-			return
-		}
-		if !l.pass() {
-			return
-		}
-	}
 }
 
 // abandon heeds that the context of a call has ended. A statement that runs is most likely done in a moment. If it isn't, it
@@ -282,10 +250,15 @@ func (l *line) abandon(c *call) {
 func (l *line) clear() {
 	l.shut = true
 	for _, c := range l.queue {
-		if c.state == waiting {
-			c.state, c.left = skipped, true
-			c.turn <- elsewhere
-		}
+		c.dismiss()
+	}
+}
+
+// dismiss sends a call elsewhere, if it still waits.
+func (c *call) dismiss() {
+	if c.state == waiting {
+		c.state, c.left = skipped, true
+		c.turn <- elsewhere
 	}
 }
 
@@ -307,7 +280,7 @@ func (l *line) lost() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.clear()
-	l.queue = nil
+	l.queue, l.open = nil, nil
 	l.leave()
 }
 
@@ -339,10 +312,12 @@ func (l *line) stalls(now time.Duration) bool {
 	return now-l.since > patience || len(l.queue) > 1 && now-l.queue[1].joined > patience
 }
 
-// cancel cancels a statement that runs, if nobody wants its answer.
+// cancel cancels a statement that runs, if nobody wants its answer. And if others are one transaction with it, which one of
+// them it is that runs isn't known, but answers come when the transaction ends.
 func (l *line) cancel(c *call) {
-	if c.left && c.cancels == nil && c.state != over {
-		c.cancels = &pg.Canceller{Conn: l.link.conn}
-		c.cancels.HandleCancel(context.Background())
+	if (c.left || !c.ends) && c.state != over && len(c.cancels) < maxCancels {
+		cancel := &pg.Canceller{Conn: l.link.conn}
+		c.cancels = append(c.cancels, cancel)
+		cancel.HandleCancel(context.Background())
 	}
 }

@@ -22,7 +22,7 @@ func TestWhoWaitsLongGoesElsewhere(t *testing.T) {
 		{"that is usual", long, long, long, false, false, false},
 		{"alone", short, 0, 0, false, false, true},
 	} {
-		head := &call{state: reading, turn: make(chan turn, 1), joined: now - c.runs}
+		head := &call{state: reading, ends: true, turn: make(chan turn, 1), joined: now - c.runs}
 		next := &call{turn: make(chan turn, 1), joined: now - c.waits}
 		l := &line{queue: []*call{head, next}, since: now - c.runs, floor: c.floor}
 		if c.nobodyElseIsIn {

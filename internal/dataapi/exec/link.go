@@ -125,11 +125,12 @@ func (l *link) exchange(ctx context.Context, steps []step) (err error, settled b
 // reader follows the answer to a pipeline.
 type reader struct {
 	link    *link
-	line    *line // over which others ask, too; nil for none
+	call    *call // on a line, over which others ask, too; nil for none
 	sent    []*prepared
 	steps   []step        // nil if nobody wants the answer
 	at      int           // the step whose answer is being read
 	failure error         // the first one
+	aborted bool          // whether the server has told it: then the transaction has no more answers
 	cancel  *pg.Canceller // of the rest; nil while it is wanted
 }
 
@@ -175,9 +176,11 @@ func (r *reader) take(ctx context.Context, msg pgproto3.BackendMessage) (done bo
 			to.end(msg.CommandTag)
 		}
 		r.at++
+		return r.at == len(r.sent) && r.call != nil && !r.call.last()
 	case *pgproto3.EmptyQueryResponse:
 		r.at++
 	case *pgproto3.ErrorResponse:
+		r.aborted = true
 		if r.failure == nil {
 			r.failure = pgconn.ErrorResponseToPgError(msg)
 		}
@@ -197,9 +200,9 @@ func (r *reader) to() receiver {
 
 // keep takes note that the server has a statement.
 func (r *reader) keep(st *prepared) {
-	if r.line != nil {
-		r.line.mu.Lock()
-		defer r.line.mu.Unlock()
+	if r.call != nil {
+		r.call.line.mu.Lock()
+		defer r.call.line.mu.Unlock()
 	}
 	st.there = true
 	r.link.statements.keep(st)
@@ -207,9 +210,9 @@ func (r *reader) keep(st *prepared) {
 
 // dropUnknown has those statements deallocated of which it isn't known whether they were prepared.
 func (r *reader) dropUnknown() {
-	if r.line != nil {
-		r.line.mu.Lock()
-		defer r.line.mu.Unlock()
+	if r.call != nil {
+		r.call.line.mu.Lock()
+		defer r.call.line.mu.Unlock()
 	}
 	for _, st := range r.sent {
 		if st.name != "" && !st.there {
@@ -225,7 +228,7 @@ func (r *reader) failed(ctx context.Context, err error) {
 		return
 	}
 	r.failure = err
-	if r.line == nil {
+	if r.call == nil {
 		r.cancel = &pg.Canceller{Conn: r.link.conn}
 		r.cancel.HandleCancel(ctx)
 	}

@@ -79,7 +79,7 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 	}
 	c := m.call()
 	res = &Result{}
-	c.steps = r.compose(c.steps, j, res, nil, l.quiet, nil) // without a sink: it would keep others waiting
+	r.prepare(c, l, j, res)
 	joined, first := l.join(c)
 	if !joined {
 		m.calls.Put(c.reset())
@@ -112,6 +112,17 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 		err = checked(j.check, res)
 	}
 	return res, err, true
+}
+
+// prepare composes the steps of a job over a line, without a sink: it would keep others waiting.
+func (r *Runner) prepare(c *call, l *line, j *job, res *Result) {
+	q, s := j.query, &j.session
+	c.shape = q.Main.SQL
+	c.plain = q.Quiet && s.Quiet && s.Sent == nil && l.quiet
+	c.steps = r.compose(c.steps, j, res, nil, l.quiet, nil)
+	if c.bare = c.plain && q.Bare != ""; c.bare {
+		c.steps[0], c.steps[mainStep].statement.SQL = bareStep(s), q.Bare
+	}
 }
 
 // pick picks the line for a statement: one that gathers requests, or the one with the fewest; nil for none.

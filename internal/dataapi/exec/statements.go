@@ -41,6 +41,7 @@ type prepared struct {
 	fields   []rowtext.Field
 	rendered sqlgen.RowFormat // as what its rows were rendered last
 	renders  rowtext.Encoder
+	apart    time.Duration // until when it is in no transaction with others
 	late     time.Duration // how much longer than the quickest it took of late, where requests share the connection
 }
 

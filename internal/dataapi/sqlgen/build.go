@@ -41,7 +41,7 @@ func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	w := newWriter(p.Tree, p.Handler)
 	w.read(p.Tree)
 	q := &Query{
-		Main: w.statement(), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, Quiet: p.Quiet, Brief: p.Brief, RoleBound: p.Tree.DependsOnRole(),
+		Main: w.statement(), Bare: bare(p), Rows: JSONRows, ReadOnly: true, Selective: p.Selective, Quiet: p.Quiet, Brief: p.Brief, RoleBound: p.Tree.DependsOnRole(),
 	}
 	switch p.Handler.Kind { //nolint:exhaustive // no others are rendered by rows
 	case schema.HandleCSV:
@@ -61,6 +61,16 @@ func buildRows(p *plan.Read, prefer request.Prefer, opt Options) *Query {
 	}
 	q.Count = buildCount(p.Tree, prefer)
 	return q
+}
+
+// bare renders a brief read of a table that nobody's code has a part in.
+func bare(p *plan.Read) string {
+	if !p.Brief || !p.Quiet || p.Tree.DependsOnRole() {
+		return ""
+	}
+	w := &writer{table: true}
+	w.read(p.Tree)
+	return w.sql.String()
 }
 
 // buildCount renders the execution plan of counting all rows, where that is wanted.

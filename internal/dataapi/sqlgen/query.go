@@ -27,6 +27,7 @@ type Arg struct {
 // Query is what a plan needs of the database.
 type Query struct {
 	Main          Statement
+	Bare          string // SQL that does the same as Main's, but fails if code of the database's users would run; empty for none
 	Columns       Columns
 	Load          *Load      // what comes before Main, or in its place, with the rows of a large payload
 	Rows          RowFormat  // Main's rows are those of the answer, to be rendered in this format, and no Row

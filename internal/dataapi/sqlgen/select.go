@@ -25,6 +25,11 @@ func (w *writer) read(n *plan.Node) {
 			w.raw(" AND ")
 		}
 		list(w, " AND ", n.On, w.joinCondition)
+		if w.table { // views have no such column
+			w.raw(" AND ")
+			w.column(of, "tableoid")
+			w.raw(" IS NOT NULL")
+		}
 	}
 	w.groupBy(n, of)
 	w.orderBy(of, n.Order)

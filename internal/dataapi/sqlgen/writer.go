@@ -21,6 +21,7 @@ type writer struct {
 	sql   strings.Builder
 	args  []Arg
 	jsonb bool // whether embeds become jsonb
+	table bool // whether what is read has to be a table
 }
 
 func (w *writer) statement() Statement { return Statement{SQL: w.sql.String(), Args: w.args} }

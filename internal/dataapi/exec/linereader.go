@@ -1,0 +1,123 @@
+package exec
+
+import (
+	"context"
+	"slices"
+)
+
+// read reads the answer of the call whose turn it is. It isn't done if that has to be asked for once more, elsewhere.
+func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
+	r := reader{link: l.link, call: c, sent: c.sent[c.skips():], steps: c.steps[c.skips():]}
+	settled := false
+	defer func() {
+		if !settled { // or a panic is on its way
+			l.lost()
+		}
+	}()
+	settled = r.read(ctx)
+	shared, usable := l.finish(c, r.aborted)
+	if !usable {
+		settled = false
+	}
+	switch {
+	case !settled:
+		return false, nil
+	case isStaleStatement(r.failure):
+		l.mu.Lock()
+		l.link.statements.forget()
+		l.mu.Unlock()
+	case r.aborted && (shared || c.bare): // what is to be said of it shows when it runs alone
+	default:
+		done = true
+	}
+	if l.pass(r.aborted) {
+		go l.skip()
+	}
+	return done, r.failure
+}
+
+// finish ends a call whose answer was read. It tells whether others were one transaction with it, and whether the connection
+// can still be used.
+func (l *line) finish(c *call, failed bool) (shared, usable bool) {
+	l.mu.Lock()
+	now := l.m.now()
+	took := now - l.since
+	if !c.waited {
+		l.floor = min(l.floor, took)
+	}
+	shared = c.follows || !c.ends
+	st, excess, late := c.sent[mainStep], max(0, took-l.floor), false
+	switch {
+	case failed && (shared || c.bare), shared && excess > briefMean:
+		st.apart = now + apartFor // which of them took long shows when each is a transaction
+	case !shared:
+		st.late += (excess - st.late) / 16
+		if late = st.late > briefMean; late {
+			st.late = 0
+		}
+	}
+	l.mu.Unlock()
+	if late {
+		l.m.isolate(c.shape)
+	}
+	return shared, l.end(c)
+}
+
+// end ends a call whose answer was read or skipped, and tells whether the connection can still be used.
+func (l *line) end(c *call) (usable bool) {
+	l.mu.Lock()
+	c.state = over
+	cancels := c.cancels
+	l.mu.Unlock()
+	usable = true
+	for _, cancel := range cancels {
+		usable = cancel.Wait() && usable
+	}
+	return usable
+}
+
+// pass takes out the first call and gives the next one its turn. If nobody waits for that, it is to be skipped. Those that were
+// one transaction with one that failed have no answers: they are sent elsewhere.
+func (l *line) pass(failed bool) (skip bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 1
+	for ; failed && !l.queue[n-1].ends; n++ {
+		l.queue[n].dismiss()
+	}
+	for _, c := range l.queue[:n] {
+		l.unread -= c.size
+	}
+	l.queue = slices.Delete(l.queue, 0, n)
+	n = len(l.queue)
+	l.length.Store(int32(n)) //nolint:gosec // few
+	switch {
+	case n == 0 && l.shut:
+		l.leave()
+	case n == 0:
+	case l.queue[0].state == skipped:
+		l.since = l.m.now()
+		return true
+	default:
+		l.give(l.queue[0])
+	}
+	return false
+}
+
+// skip reads answers that nobody waits for.
+func (l *line) skip() {
+	for {
+		l.mu.Lock()
+		c := l.queue[0]
+		l.mu.Unlock()
+		r := reader{link: l.link, call: c, sent: c.sent[c.skips():]}
+		settled := r.read(context.Background())
+		if usable := l.end(c); !settled || !usable {
+			l.lost()
+			return
+		}
+		if !l.pass(r.aborted) {
+			return
+		}
+	}
+}
