@@ -75,7 +75,8 @@ func readOnly(ctx context.Context, conn *pgx.Conn, read func(tx pgx.Tx, version 
 type loader struct {
 	parts     schema.Parts
 	exposed   map[string]bool
-	relations map[uint32]int // by oid, the index in parts.Relations
+	relations map[uint32]int  // by oid, the index in parts.Relations
+	speaking  map[uint32]bool // functions and operators that may set something
 	types     map[uint32]paramType
 	routines  []routineRow
 	keys      []key
@@ -88,6 +89,7 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 		parts:     schema.Parts{ServerVersion: version, Schemas: opt.Schemas},
 		exposed:   map[string]bool{},
 		relations: map[uint32]int{},
+		speaking:  map[uint32]bool{},
 		types:     map[uint32]paramType{},
 		keyNames:  map[uint32][]string{},
 		views:     map[uint32]*view{},
@@ -99,6 +101,8 @@ func load(ctx context.Context, tx pgx.Tx, version int, opt Options) (*schema.Par
 	viewSchemas := slices.Concat(schemas, opt.ExtraSearchPath)
 	var b pgx.Batch
 	b.Queue(relationsQuery, schemas).Query(l.readRelations)
+	b.Queue(speakingQuery).Query(l.readSpeaking)
+	b.Queue(policiesQuery).Query(l.readPolicies)
 	b.Queue(columnsQuery, schemas).Query(l.readColumns)
 	b.Queue(keysQuery).Query(l.readKeys)
 	b.Queue(keyNamesQuery).Query(l.readKeyNames)

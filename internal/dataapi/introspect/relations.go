@@ -9,7 +9,7 @@ import (
 // What can be done with tables is known. With views and foreign tables PostgreSQL tells, by the bits of its commands,
 // and is asked for those that are exposed.
 const relationsQuery = `SELECT c.oid, n.nspname, c.relname, coalesce(d.description, ''), c.relkind IN ('v', 'm'), c.relrowsecurity,
-  c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity,
+  c.relkind IN ('r', 'p') AND NOT c.relhasrules,
   CASE
     WHEN c.relkind IN ('r', 'p') THEN 28
     WHEN c.relkind IN ('v', 'f') AND n.nspname = ANY ($1::text[]) THEN pg_relation_is_updatable(c.oid, true)
@@ -33,9 +33,10 @@ func (l *loader) readRelations(rows pgx.Rows) error {
 		oid  uint32
 		can  int32
 		r    schema.Relation
-		dest = []any{&oid, &r.Schema, &r.Name, &r.Description, &r.IsView, &r.RowSecurity, &r.Copyable, &can}
+		dest = []any{&oid, &r.Schema, &r.Name, &r.Description, &r.IsView, &r.RowSecurity, &r.Plain, &can}
 	)
 	_, err := pgx.ForEachRow(rows, dest, func() error {
+		r.Copyable = r.Plain && !r.RowSecurity
 		r.Insertable, r.Updatable, r.Deletable = can&canInsert != 0, can&canUpdate != 0, can&canDelete != 0
 		l.relations[oid] = len(l.parts.Relations)
 		l.parts.Relations = append(l.parts.Relations, r)

@@ -118,10 +118,10 @@ func TestLoadRelations(t *testing.T) {
 		CREATE TYPE api.composite AS (a int);
 		CREATE INDEX ON api.plain (n);`)
 	want := map[string]schema.Relation{
-		"plain":   {Copyable: true, Description: "plainly", Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
-		"secured": {Insertable: true, Updatable: true, Deletable: true, RowSecurity: true},
-		"bare":    {Copyable: true, Insertable: true, Updatable: true, Deletable: true},
-		"parts":   {Copyable: true, Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
+		"plain":   {Plain: true, Copyable: true, Description: "plainly", Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
+		"secured": {Plain: true, Insertable: true, Updatable: true, Deletable: true, RowSecurity: true},
+		"bare":    {Plain: true, Copyable: true, Insertable: true, Updatable: true, Deletable: true},
+		"parts":   {Plain: true, Copyable: true, Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
 		"ruled":   {Insertable: true, Updatable: true, Deletable: true},
 		"simple":  {IsView: true, Insertable: true, Updatable: true, Deletable: true, PrimaryKey: []string{"id"}},
 		"half":    {IsView: true, Insertable: true, PrimaryKey: []string{"id"}},

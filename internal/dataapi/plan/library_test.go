@@ -17,7 +17,7 @@ func id(name string) schema.Ident { return schema.Ident{Schema: "api", Name: nam
 
 // table makes a relation that can be written to, of columns such as "id integer". The first one is its key.
 func table(name string, columns ...string) schema.Relation {
-	r := schema.Relation{Ident: id(name), Insertable: true, Updatable: true, Deletable: true}
+	r := schema.Relation{Ident: id(name), Plain: true, Insertable: true, Updatable: true, Deletable: true}
 	for _, c := range columns {
 		name, typ, _ := strings.Cut(c, " ")
 		nominal := typ
@@ -47,9 +47,11 @@ func library() *schema.Cache {
 	junction := table("book_tags", "book_id integer", "tag_id integer")
 	junction.PrimaryKey = []string{"book_id", "tag_id"}
 	best := table("best", "id integer", "title text", "author_id integer")
-	best.IsView, best.Insertable, best.Deletable = true, false, false
+	best.IsView, best.Plain, best.Insertable, best.Deletable = true, false, false, false
 	secret := table("secrets", "id integer", "book_id integer")
-	secret.RowSecurity = true
+	secret.RowSecurity, secret.Plain = true, false
+	own := table("own", "id integer", "book_id integer")
+	own.RowSecurity = true
 	blurb := refers("blurbs", "book_id", "books")
 	blurb.Unique = true
 	cast := func(source, target string) schema.Cast { return schema.Cast{Source: source, Target: target} }
@@ -74,12 +76,12 @@ func library() *schema.Cache {
 			table("tags", "id integer", "name text"),
 			table("categories", "id integer", "name text", "parent_id integer"),
 			table("shelves", "id integer", "label text"),
-			junction, best, secret,
+			junction, best, secret, own,
 		},
 		ForeignKeys: []schema.ForeignKey{
 			refers("books", "author_id", "authors"), refers("books", "category_id", "categories"), blurb,
 			refers("book_tags", "book_id", "books"), refers("book_tags", "tag_id", "tags"),
-			refers("categories", "parent_id", "categories"), refers("secrets", "book_id", "books"), refers("paints", "book_id", "books"),
+			refers("categories", "parent_id", "categories"), refers("secrets", "book_id", "books"), refers("own", "book_id", "books"), refers("paints", "book_id", "books"),
 		},
 		ViewKeys: []schema.ViewKey{
 			{View: id("best"), Table: id("books"), Constraint: "books_pkey", Kind: schema.PrimaryKey, Columns: [][]string{{"id"}}},

@@ -36,6 +36,7 @@ type Relation struct {
 	Updatable   bool
 	Deletable   bool
 	RowSecurity bool // whether row-level security is on, so that plans depend on the role
+	Plain       bool // whether to read it runs no code of the database's users: a table without rules, whose policies call none
 	Copyable    bool // whether COPY puts into it what INSERT would: a table without rules and row-level security
 	PrimaryKey  []string
 	Columns     []Column

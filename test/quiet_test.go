@@ -1,0 +1,58 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestPoliciesThatSetTheResponse: what a policy sets of the response is heard. Where no policy can, nothing is asked for.
+func TestPoliciesThatSetTheResponse(t *testing.T) {
+	t.Parallel()
+	site := newSite(t)
+	site.set(t, "log-query", "true", "log-level", "info", "db-pool", "1")
+	for table, policy := range map[string]string{
+		"plain":  "owner = current_setting('request.jwt.claims', true)::json ->> 'role'",
+		"direct": "set_config('response.headers', '[{\"X-Heard\": \"yes\"}]', true) IS NOT NULL",
+		"called": "api.says(owner)",
+	} {
+		site.db.Exec(t, fmt.Sprintf(`
+			CREATE OR REPLACE FUNCTION api.says(text) RETURNS boolean LANGUAGE sql STABLE AS
+				$$ SELECT set_config('response.headers', '[{"X-Heard": "yes"}]', true) IS NOT NULL $$;
+			CREATE TABLE api.%[1]s (id int PRIMARY KEY, owner text, item_id int REFERENCES api.items);
+			INSERT INTO api.%[1]s VALUES (1, '%[2]s', 1), (2, 'nobody', 1);
+			ALTER TABLE api.%[1]s ENABLE ROW LEVEL SECURITY;
+			CREATE POLICY p ON api.%[1]s USING (%[3]s);
+			GRANT SELECT ON api.%[1]s TO %[2]q`, table, site.author, policy))
+	}
+	s := site.serve(t)
+	caller := []string{"Authorization", "Bearer " + site.token(t, site.author)}
+	get := func(path string) (got answer, sent string) {
+		before, lines := len(s.log.String()), strings.Count(s.out.String(), "\n")
+		got = ask(t, "GET", s.url+path, "", caller...)
+		await(t, "the request's own line", func() bool { return strings.Count(s.out.String(), "\n") > lines })
+		return got, s.log.String()[before:]
+	}
+	get("/items") // since once on each connection it is asked for anyway
+	const asks = "current_setting('response.headers', true)"
+	for _, tt := range []struct {
+		path  string
+		want  string
+		heard bool
+	}{
+		{"/plain?select=id", `[{"id":1}]`, false},
+		{"/plain?select=id&id=eq.1", `[{"id":1}]`, false},
+		{"/items?select=id,plain(id)&id=eq.1", `[{"id":1,"plain":[{"id":1}]}]`, false},
+		{"/direct?select=id&order=id", `[{"id":1},{"id":2}]`, true},
+		{"/direct?select=id&id=eq.1", `[{"id":1}]`, true},
+		{"/called?select=id&order=id", `[{"id":1},{"id":2}]`, true},
+		{"/called?select=id&id=eq.2", `[{"id":2}]`, true},
+		{"/items?select=id,called(id)&id=eq.1&called.order=id", `[{"id":1,"called":[{"id":1},{"id":2}]}]`, true},
+	} {
+		got, sent := get(tt.path)
+		compareRows(t, got.body, tt.want)
+		if got.header.Get("X-Heard") == "yes" != tt.heard || strings.Contains(sent, asks) != tt.heard || !strings.Contains(sent, "FROM ") {
+			t.Errorf("%s: header %q, statements\n%s", tt.path, got.header.Get("X-Heard"), sent)
+		}
+	}
+}
