@@ -19,7 +19,7 @@ import (
 func id(name string) schema.Ident { return schema.Ident{Schema: "api", Name: name} }
 
 func table(name string, columns ...string) schema.Relation {
-	r := schema.Relation{Ident: id(name), Insertable: true, Updatable: true, Deletable: true, Copyable: true}
+	r := schema.Relation{Ident: id(name), Insertable: true, Updatable: true, Deletable: true, Plain: true, Copyable: true}
 	for _, c := range columns {
 		name, typ, _ := strings.Cut(c, " ")
 		base := strings.Replace(typ, "api.color", "integer", 1)
