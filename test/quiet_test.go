@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -55,4 +56,39 @@ func TestPoliciesThatSetTheResponse(t *testing.T) {
 			t.Errorf("%s: header %q, statements\n%s", tt.path, got.header.Get("X-Heard"), sent)
 		}
 	}
+}
+
+// TestCallersOfOneRole: what policies allow depends on each caller's claims, also where many of one role read at once.
+func TestCallersOfOneRole(t *testing.T) {
+	t.Parallel()
+	const callers, clients, requests = 4, 8, 100
+	site := newSite(t)
+	site.set(t, "db-pool", "2", "log-level", "error")
+	site.db.Exec(t, fmt.Sprintf(`
+		CREATE TABLE api.own (id int PRIMARY KEY, owner text);
+		INSERT INTO api.own SELECT i, 'caller ' || i FROM generate_series(0, %d) i;
+		ALTER TABLE api.own ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY p ON api.own USING (owner = (SELECT current_setting('request.jwt.claims', true)::json ->> 'sub'));
+		GRANT SELECT ON api.own TO %q`, callers-1, site.author))
+	s := site.serve(t)
+	var wg sync.WaitGroup
+	for caller := range callers {
+		bearer := "Bearer " + signHS256(t, opsSecret, map[string]any{"role": site.author, "sub": fmt.Sprintf("caller %d", caller)})
+		for range clients {
+			wg.Go(func() {
+				for i := range requests {
+					row := (caller + i%2) % callers // its own, and another's
+					want := "[]"
+					if row == caller {
+						want = fmt.Sprintf(`[{"id":%d}]`, row)
+					}
+					got := ask(t, "GET", fmt.Sprintf("%s/own?select=id&id=eq.%d", s.url, row), "", "Authorization", bearer)
+					if got.status != 200 || got.body != want {
+						t.Errorf("caller %d asks for row %d: %d %s", caller, row, got.status, got.body)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
