@@ -83,7 +83,7 @@ const (
 	mostOwn  = 32 // so that three processes can share a server that takes 100
 	unset    = -1
 
-	sharedPerCore = 2 // connections, which keeps the core busy
+	leastShared = 2 // connections, so that one is written to while the other is read
 )
 
 // choosePool chooses the size of the pool where there is none, and how much of it is kept for fast requests and shared.
@@ -96,7 +96,7 @@ func choosePool(c *DataAPI, cores int) {
 	}
 	c.PoolReserve = min(c.PoolReserve, c.PoolSize-1)
 	if c.PoolShared < 0 {
-		c.PoolShared = sharedPerCore * max(1, cores)
+		c.PoolShared = max(leastShared, cores)
 	}
 	c.PoolShared = min(c.PoolShared, c.PoolSize/2)
 }

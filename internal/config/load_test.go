@@ -373,11 +373,11 @@ func TestPoolIsChosen(t *testing.T) {
 		want  string
 	}{
 		{0, nil, "10 2 2"},
-		{2, nil, "10 2 4"},
-		{4, nil, "16 4 8"},
+		{2, nil, "10 2 2"},
+		{4, nil, "16 4 4"},
 		{64, nil, "32 8 16"},
 		{64, []string{"PGRST_DB_POOL=10"}, "10 2 5"},
-		{4, []string{"PGRST_DB_POOL=0"}, "16 4 8"},
+		{4, []string{"PGRST_DB_POOL=0"}, "16 4 4"},
 		{4, []string{"PGRST_DB_POOL=1"}, "1 0 0"},
 		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=0"}, "8 0 4"},
 		{4, []string{"PGRST_DB_POOL=8", "TARN_POOL_RESERVE=5"}, "8 5 4"},

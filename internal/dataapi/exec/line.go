@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +20,9 @@ const (
 	mainStep = 1
 	// maxCancels is how often a statement is cancelled: it may not have begun when it was for the first time.
 	maxCancels = 5
+	// holdBelow is how near PostgreSQL has to be so that a transaction which others may join is held back until what was
+	// sent before is answered. Where it is farther, waiting would cost more than it saves.
+	holdBelow = time.Millisecond
 	// apartFor is how long a statement is in no transaction with others which has failed or taken too long there.
 	apartFor = time.Second
 )
@@ -37,20 +39,23 @@ type line struct {
 	quiet bool  // as the link's
 
 	length  atomic.Int32 // of the queue
-	gathers atomic.Bool  // whether what is to be sent will be taken soon; it changes with the lock
+	gathers atomic.Bool  // whether there is something to be sent; it changes with the lock
 
 	writing sync.Mutex // held to take what is to be sent and write it; the other lock may be taken with it
 	spare   []byte     // the buffer that was written before
 
-	mu     sync.Mutex
-	queue  []*call // the first of them is being read
-	out    []byte  // what is to be sent
-	open   *call   // the last one in it, if others may be one transaction with it; else nil
-	unread int     // bytes of the queue's requests
-	shut   bool    // whether nobody may join any more
-	used   bool    // since it was last looked at
-	since  time.Duration
-	floor  time.Duration // the least that an answer took which waited for none before it; at most stalledAfter
+	mu      sync.Mutex
+	queue   []*call // the first of them is being read
+	out     []byte  // what is to be sent
+	open    *call   // the last one in it, if others may be one transaction with it; else nil
+	pending int     // how many of the queue it is of
+	sending bool    // whether somebody is about to send it
+	flights int     // how often was sent what isn't answered as a whole
+	unread  int     // bytes of the queue's requests
+	shut    bool    // whether nobody may join any more
+	used    bool    // since it was last looked at
+	since   time.Duration
+	floor   time.Duration // the least that an answer took which waited for none before it; at most stalledAfter
 }
 
 // call is a request on a line.
@@ -72,6 +77,7 @@ type call struct {
 	left    bool // whether nobody wants its answer any more
 	follows bool // whether it is one transaction with the one before it
 	ends    bool // whether its transaction ends with it
+	lands   bool // whether it is the last one of what was sent at a time
 	cancels []*pg.Canceller
 }
 
@@ -123,8 +129,8 @@ func newLine(m *multiplexer, conn *pg.Conn) *line {
 	return &line{m: m, conn: conn, link: link, quiet: link.quiet, used: true, floor: min(link.took, stalledAfter)}
 }
 
-// join puts a call behind the others, if the line has a place for it. The first of those that gather has to flush.
-func (l *line) join(c *call) (joined, first bool) {
+// join puts a call behind the others, if the line has a place for it. It tells whether the caller has to flush.
+func (l *line) join(c *call) (joined, sends bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shut || len(l.queue) >= maxQueue || !l.fits(c) {
@@ -139,9 +145,17 @@ func (l *line) join(c *call) (joined, first bool) {
 	if c.waited = len(l.queue) > 1; !c.waited {
 		l.give(c)
 	}
-	first = !l.gathers.Load()
+	l.pending++
 	l.gathers.Store(true)
-	return true, first
+	if sends = !l.sending && !l.holds(); sends {
+		l.sending = true
+	}
+	return true, sends
+}
+
+// holds tells whether what is to be sent is held back, so that others come to it.
+func (l *line) holds() bool {
+	return l.open != nil && l.flights > 0 && l.pending < maxBatch && l.floor < holdBelow
 }
 
 // compose appends what a call has to send.
@@ -210,15 +224,19 @@ func (l *line) fits(c *call) bool {
 	return l.unread+c.size <= maxUnread
 }
 
-// flush lets others gather who are about to ask, and sends what there is.
+// flush sends what there is.
 func (l *line) flush() {
-	runtime.Gosched()
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	l.seal()
 	out := l.out
 	l.out = l.spare[:0]
+	if n := len(l.queue); n > 0 { // or the connection was lost
+		l.queue[n-1].lands = true
+	}
+	l.flights++
+	l.pending, l.sending = 0, false
 	l.gathers.Store(false)
 	l.mu.Unlock()
 	l.spare = out

@@ -30,7 +30,11 @@ func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 	default:
 		done = true
 	}
-	if l.pass(r.aborted) {
+	skip, sends := l.pass(r.aborted)
+	if sends {
+		l.flush()
+	}
+	if skip {
 		go l.skip()
 	}
 	return done, r.failure
@@ -46,18 +50,17 @@ func (l *line) finish(c *call, failed bool) (shared, usable bool) {
 		l.floor = min(l.floor, took)
 	}
 	shared = c.follows || !c.ends
-	st, excess, late := c.sent[mainStep], max(0, took-l.floor), false
-	switch {
-	case failed && (shared || c.bare), shared && excess > briefMean:
-		st.apart = now + apartFor // which of them took long shows when each is a transaction
-	case !shared:
-		st.late += (excess - st.late) / 16
-		if late = st.late > briefMean; late {
-			st.late = 0
-		}
+	st := c.sent[mainStep]
+	st.late += (max(0, took-l.floor) - st.late) / 16
+	late := st.late > briefMean
+	if late {
+		st.late = 0
+	}
+	if shared && late || failed && (shared || c.bare) {
+		st.apart = now + apartFor // which of them takes long shows when each is a transaction
 	}
 	l.mu.Unlock()
-	if late {
+	if late && !shared {
 		l.m.isolate(c.shape)
 	}
 	return shared, l.end(c)
@@ -77,8 +80,9 @@ func (l *line) end(c *call) (usable bool) {
 }
 
 // pass takes out the first call and gives the next one its turn. If nobody waits for that, it is to be skipped. Those that were
-// one transaction with one that failed have no answers: they are sent elsewhere.
-func (l *line) pass(failed bool) (skip bool) {
+// one transaction with one that failed have no answers: they are sent elsewhere. It tells whether the caller has to flush what was
+// held back.
+func (l *line) pass(failed bool) (skip, sends bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 1
@@ -87,6 +91,12 @@ func (l *line) pass(failed bool) (skip bool) {
 	}
 	for _, c := range l.queue[:n] {
 		l.unread -= c.size
+		if c.lands {
+			l.flights--
+		}
+	}
+	if sends = l.pending > 0 && !l.sending && !l.holds(); sends {
+		l.sending = true
 	}
 	l.queue = slices.Delete(l.queue, 0, n)
 	n = len(l.queue)
@@ -97,11 +107,11 @@ func (l *line) pass(failed bool) (skip bool) {
 	case n == 0:
 	case l.queue[0].state == skipped:
 		l.since = l.m.now()
-		return true
+		skip = true
 	default:
 		l.give(l.queue[0])
 	}
-	return false
+	return skip, sends
 }
 
 // skip reads answers that nobody waits for.
@@ -116,7 +126,11 @@ func (l *line) skip() {
 			l.lost()
 			return
 		}
-		if !l.pass(r.aborted) {
+		skip, sends := l.pass(r.aborted)
+		if sends {
+			l.flush()
+		}
+		if !skip {
 			return
 		}
 	}

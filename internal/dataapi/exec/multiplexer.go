@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -80,7 +81,7 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 	c := m.call()
 	res = &Result{}
 	r.prepare(c, l, j, res)
-	joined, first := l.join(c)
+	joined, sends := l.join(c)
 	if !joined {
 		m.calls.Put(c.reset())
 		r.Recycle(res)
@@ -91,7 +92,8 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 			sent(c.steps[i].statement.SQL)
 		}
 	}
-	if first {
+	if sends {
+		runtime.Gosched() // so that others come to it who are about to ask
 		l.flush()
 	}
 	stop := pg.AfterFunc(ctx, c.abandon)

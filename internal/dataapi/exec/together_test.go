@@ -112,7 +112,7 @@ func TestTogetherOnlyWithTheSame(t *testing.T) {
 	w := newQuietWorld(t, 6, 2)
 	var mu sync.Mutex
 	of, several := map[string]string{}, false
-	w.load(t, 16, func() error {
+	l := w.load(t, 16, func() error {
 		path := fmt.Sprint(rand.IntN(3))
 		read := quiet("open", "pg_backend_pid() || ' ' || now() || ' ' || current_setting('request.path') AS owner", "1")
 		read.Bare = ""
@@ -131,7 +131,9 @@ func TestTogetherOnlyWithTheSame(t *testing.T) {
 		}
 		of[tx] = path
 		return nil
-	}).more(t, 5000)
+	})
+	l.more(t, 5000)
+	l.end()
 	if !several {
 		t.Error("no transaction was of several")
 	}
