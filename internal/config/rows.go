@@ -51,8 +51,8 @@ func rows() []row {
 			"How many of these connections are kept for requests that are known to be fast. Without it, a quarter; with 0, none.").
 			ofTarn().like("2"),
 		setting("pool-shared", counts(func(c *DataAPI) *int { return &c.PoolShared }), "",
-			"How many of these connections brief reads share while there are many of them. Without it, 2 for each of the machine's "+
-				"cores, but at most half of the pool; with 0, none.").ofTarn().like("2"),
+			"How many of these connections brief reads share while there are many of them. Without it, one for each of the machine's "+
+				"cores and at least 2, but at most half of the pool; with 0, none.").ofTarn().like("2"),
 		setting("db-pool-automatic-recovery", booleans(func(c *DataAPI) *bool { return &c.PoolAutoRecovery }), "true",
 			"Whether to try again when the database can't be reached, or else to end."),
 		setting("db-pre-request", texts(func(c *DataAPI) *string { return &c.PreRequest }), "",

@@ -54,6 +54,13 @@ func decodeObject(text []byte) (map[string]any, bool) {
 	if !utf8.Valid(text) {
 		return nil, false
 	}
+	if all, ok := decodeFlat(string(text)); ok {
+		return all, true
+	}
+	return decodeAny(text)
+}
+
+func decodeAny(text []byte) (map[string]any, bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var all map[string]any

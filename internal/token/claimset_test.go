@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // FuzzEncode holds that claims are rendered as encoding/json does.
@@ -32,6 +34,37 @@ func FuzzEncode(f *testing.F) {
 			t.Errorf("%s, want %s", got, &want)
 		}
 	})
+}
+
+// FuzzDecodeFlat holds that what is decoded the short way means the same the long way.
+func FuzzDecodeFlat(f *testing.F) {
+	for _, s := range []string{
+		`{}`, ` { "a" : "b" , "n":0,"t":true ,"f":false,"z":null,"n":12345678901234567 } `, `{"a":"é","b":" "}`, `{"a":1,}`, `{"a":01}`,
+		`{"a":-1}`, `{"a":1.5}`, `{"a":truex}`, `{"a":"b`, `{"a":"\u0061"}`, `{"a":{}}`, `{"a":[1]}`, `{"a":1}{}`, `{"a":1234567890123456789}`,
+		`{"a"}`, `{"a":}`, `{,}`, "{\"a\":\"\t\"}", `null`, `{"a":1e5}`, `{"":""}`, "\v{}",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		short, ok := decodeFlat(text)
+		if !ok {
+			return
+		}
+		long, ok := decodeAny([]byte(text))
+		if !ok || !reflect.DeepEqual(short, long) {
+			t.Errorf("%q: %v, want %v, %v", text, short, long, ok)
+		}
+	})
+}
+
+// TestFlatIsShort holds that the claims of an ordinary token are decoded the short way.
+func TestFlatIsShort(t *testing.T) {
+	if _, ok := decodeFlat(`{"role": "web", "sub":"a@b.c","exp":1900000000, "admin":true,"aud":null}`); !ok {
+		t.Error("they aren't")
+	}
 }
 
 // TestHeadersAreKept holds that a header which is known means the same as one that isn't, and that junk doesn't fill

@@ -19,6 +19,7 @@ type key struct {
 	hasID bool
 	alg   string // the only algorithm to use it with; empty for all that fit
 	raw   any    // []byte, *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	macs  macs   // of the octets that a symmetric one is
 }
 
 // algorithm returns the signature algorithm of a name, if tokens may be signed with it.
@@ -64,6 +65,9 @@ func curveAlgorithm(k *ecdsa.PublicKey) string {
 
 // verifies tells whether the key signed the token, which it fits.
 func (k *key) verifies(c *compact) bool {
+	if secret, ok := k.raw.([]byte); ok {
+		return k.macs.verify(secret, c)
+	}
 	alg, ok := algorithm(c.alg)
 	if !ok {
 		return false
