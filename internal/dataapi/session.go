@@ -1,6 +1,7 @@
 package dataapi
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -49,7 +50,7 @@ func qualified(s string) schema.Ident {
 
 // session is what holds while the request's transaction runs.
 func (v *visit) session(req *request.Request, p plan.Plan) exec.Session {
-	s := v.state.session(v.caller, req, p)
+	s := v.state.session(v.caller, req, p, v.asked)
 	if v.state.cfg.LogQuery {
 		s.Sent = func(sql string) { v.sent = append(v.sent, sql) }
 	}
@@ -58,7 +59,7 @@ func (v *visit) session(req *request.Request, p plan.Plan) exec.Session {
 
 // session is what holds while the request's transaction runs. The role's own settings come before the role is taken
 // on, since the login role may be granted what the role is not.
-func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Plan) exec.Session {
+func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Plan, asked *http.Request) exec.Session {
 	role := st.cache.Roles[caller.Role]
 	kind := sessionKind{timezone: req.Prefer.Timezone != ""}
 	if len(role.Settings) > 0 {
@@ -68,17 +69,20 @@ func (st *state) session(caller *auth.Principal, req *request.Request, p plan.Pl
 	if call, ok := p.(*plan.Call); ok && len(call.Routine.Settings) > 0 {
 		kind.routine, routine = call.Routine, call.Routine.Settings
 	}
-	values := make([]string, 0, 8+len(role.Settings)+len(routine)+len(st.fixed.app))
+	values := make([]string, 0, 3+len(role.Settings))
 	values = append(values, st.fixed.searchPath[req.Schema])
 	values = appendValues(values, role.Settings)
 	values = append(values, caller.Role)
 	if kind.timezone {
 		values = append(values, req.Prefer.Timezone)
 	}
-	values = append(values, caller.Claims, req.Method, req.URI, req.Headers, req.Cookies)
-	values = appendValues(appendValues(values, routine), st.fixed.app)
+	others := func(values []string) []string {
+		values = slices.Grow(values, 5+len(routine)+len(st.fixed.app))
+		values = append(values, caller.Claims, req.Method, req.URI, request.HeadersObject(asked.Header, asked.Host), request.CookiesObject(asked.Header))
+		return appendValues(appendValues(values, routine), st.fixed.app)
+	}
 	return exec.Session{
-		Role: caller.Role, Isolation: role.Isolation, Settings: st.settings.of(kind, role.Settings, st.fixed.app), Values: values,
+		Role: caller.Role, Isolation: role.Isolation, Settings: st.settings.of(kind, role.Settings, st.fixed.app), Values: values, Others: others,
 		PreRequest: st.fixed.preRequest, Quiet: st.fixed.preRequest == "" && !speaks(role.Settings) && !speaks(routine) && !speaks(st.fixed.app),
 	}
 }

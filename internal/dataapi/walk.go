@@ -36,6 +36,7 @@ type visit struct {
 	state  *state
 	mount  Mount
 	caller *auth.Principal
+	asked  *http.Request
 	timing timing
 	sent   []string // the SQL, where it is to be logged
 	writer http.ResponseWriter
@@ -65,7 +66,7 @@ func (e *Engine) Serve(w http.ResponseWriter, r *http.Request, m Mount) {
 		ctx, cancel = context.WithTimeout(ctx, e.opt.Timeout)
 		defer cancel()
 	}
-	v := visit{engine: e, state: st, mount: m, writer: w, timing: timing{on: st.cfg.ServerTiming}}
+	v := visit{engine: e, state: st, mount: m, asked: r, writer: w, timing: timing{on: st.cfg.ServerTiming}}
 	defer v.spool.close()
 	answer, err := v.walk(ctx, w, r)
 	if v.stream != nil {
@@ -111,7 +112,7 @@ func (v *visit) walk(ctx context.Context, w http.ResponseWriter, r *http.Request
 		return nil, err
 	}
 	in := request.Input{
-		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Host: r.Host, Body: v.body.head,
+		Method: r.Method, Path: v.mount.Path, URI: v.mount.Path, Query: r.URL.RawQuery, Header: r.Header, Body: v.body.head,
 	}
 	if !v.body.ended {
 		in.Stream = v.body

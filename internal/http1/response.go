@@ -277,13 +277,12 @@ func appendFields(out []byte, h http.Header) []byte {
 }
 
 func appendValue(out []byte, value string) []byte {
-	value = strings.Trim(value, " \t\r\n")
-	for i := range len(value) {
-		c := value[i]
-		if c == '\r' || c == '\n' {
-			c = ' '
+	from := len(out)
+	out = append(out, strings.Trim(value, " \t\r\n")...)
+	for i := from; i < len(out); i++ {
+		if out[i] == '\r' || out[i] == '\n' {
+			out[i] = ' '
 		}
-		out = append(out, c)
 	}
 	return out
 }

@@ -33,10 +33,11 @@ type Session struct {
 	Isolation  schema.Isolation
 	Replica    *pg.Replica // to read from; nil for the primary server
 	Settings   *Settings
-	Values     []string         // of the settings
-	Quiet      bool             // whether neither they nor the pre-request function can set anything of the response
-	PreRequest string           // function to call first, quoted; empty for none
-	Sent       func(sql string) // is told of every statement; nil for nobody
+	Values     []string                // of the first few settings
+	Others     func([]string) []string // appends those of the others; nil if there are none
+	Quiet      bool                    // whether neither they nor the pre-request function can set anything of the response
+	PreRequest string                  // function to call first, quoted; empty for none
+	Sent       func(sql string)        // is told of every statement; nil for nobody
 }
 
 // SetRole is the name of the setting that changes the role. What comes before it is set with the login role's rights.
@@ -142,7 +143,8 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	res := &Result{}
 	q := j.query
 	l := linkOf(conn)
-	steps := r.compose(l.steps, j, res, j.sink, l.quiet, l)
+	steps := r.prologue(l.steps, &j.session, q.ReadOnly, r.habits.custom(q))
+	steps = r.compose(steps, j, res, j.sink, l.quiet, l)
 	defer func() {
 		clear(steps)
 		l.steps = steps[:0]
@@ -169,11 +171,10 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	return res, err
 }
 
-// compose appends the steps of a job, whose answers go to the result. Quiet says whether nothing of the response is set for
+// compose appends the steps of a job that come after the prologue, whose answers go to the result. Quiet says whether nothing of the response is set for
 // all that comes over the connection; if that has to be asked, learns is told.
 func (r *Runner) compose(steps []step, j *job, res *Result, sink Sink, quiet bool, learns *link) []step {
 	q := j.query
-	steps = r.prologue(steps, j.session, q.ReadOnly, r.habits.custom(q))
 	main := step{statement: q.Main}
 	switch {
 	case q.Explained:
@@ -221,7 +222,7 @@ func checked(check Check, res *Result) error {
 // Query runs statements as the caller in one read-only transaction and hands each row of each of them to a function.
 func (r *Runner) Query(ctx context.Context, s Session, statements []sqlgen.Statement, row func(statement int, values [][]byte)) error {
 	return withConn(ctx, r.Pool, statements[0].SQL, never, nil, func(conn *pgconn.PgConn) error {
-		steps := r.prologue(nil, s, true, false)
+		steps := r.prologue(nil, &s, true, false)
 		for i, st := range statements {
 			steps = append(steps, step{statement: st, to: &eachReceiver{each: func(values [][]byte) { row(i, values) }}})
 		}

@@ -40,7 +40,7 @@ func (r *Runner) RunLoad(ctx context.Context, s Session, q *sqlgen.Query, end En
 
 func (t *transaction) load(ctx context.Context, res *Result, j *job, taken *bool) error {
 	l := j.query.Load
-	if err := t.sendOnce(ctx, t.runner.prologue([]step{t.begin()}, j.session, false, false)); err != nil {
+	if err := t.sendOnce(ctx, t.runner.prologue([]step{t.begin()}, &j.session, false, false)); err != nil {
 		return err
 	}
 	if l.Create != "" {

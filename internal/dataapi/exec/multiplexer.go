@@ -121,10 +121,12 @@ func (r *Runner) prepare(c *call, l *line, j *job, res *Result) {
 	q, s := j.query, &j.session
 	c.shape = q.Main.SQL
 	c.plain = q.Quiet && s.Quiet && s.Sent == nil && l.quiet
-	c.steps = r.compose(c.steps, j, res, nil, l.quiet, nil)
 	if c.bare = c.plain && q.Bare != ""; c.bare {
-		c.steps[0], c.steps[mainStep].statement.SQL = bareStep(s), q.Bare
+		c.steps = r.compose(append(c.steps, bareStep(s)), j, res, nil, l.quiet, nil)
+		c.steps[mainStep].statement.SQL = q.Bare
+		return
 	}
+	c.steps = r.compose(r.prologue(c.steps, s, q.ReadOnly, r.habits.custom(q)), j, res, nil, l.quiet, nil)
 }
 
 // pick picks the line for a statement: one that gathers requests, or the one with the fewest; nil for none.

@@ -12,7 +12,6 @@ import (
 type Settings struct {
 	texts [4]string
 	bare  string // sets the first ones
-	few   int    // how many these are
 }
 
 // The kinds of transactions, whose settings are set by different texts.
@@ -32,7 +31,7 @@ const (
 // NewSettings makes a statement that sets the settings of these names, in this order. The first few are those that matter to
 // any statement. The others only matter to code that asks for them.
 func NewSettings(names []string, few int) *Settings {
-	s := &Settings{few: few, bare: "SELECT " + readOnly + noPolicies + setConfigs(names[:few])}
+	s := &Settings{bare: "SELECT " + readOnly + noPolicies + setConfigs(names[:few])}
 	all := setConfigs(names)
 	for kind := range s.texts {
 		text := "SELECT "
@@ -71,12 +70,16 @@ func (s *Settings) text(readOnly, custom bool) string {
 
 // bareStep is the step that sets the settings where code that asks for the others can't run.
 func bareStep(s *Session) step {
-	return step{statement: sqlgen.Statement{SQL: s.Settings.bare}, texts: s.Values[:s.Settings.few]}
+	return step{statement: sqlgen.Statement{SQL: s.Settings.bare}, texts: s.Values}
 }
 
 // prologue appends the steps before the statement: the settings in one SELECT, and the pre-request function.
-func (r *Runner) prologue(steps []step, s Session, readOnly, custom bool) []step {
-	steps = append(steps, step{statement: sqlgen.Statement{SQL: s.Settings.text(readOnly, custom)}, texts: s.Values})
+func (r *Runner) prologue(steps []step, s *Session, readOnly, custom bool) []step {
+	values := s.Values
+	if s.Others != nil {
+		values = s.Others(values)
+	}
+	steps = append(steps, step{statement: sqlgen.Statement{SQL: s.Settings.text(readOnly, custom)}, texts: values})
 	if s.PreRequest != "" {
 		// Its own plan may depend on the role, so each role has one.
 		steps = append(steps, step{statement: sqlgen.Statement{SQL: "SELECT " + s.PreRequest + "()"}, role: s.Role})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -41,12 +42,13 @@ func quiet(table, columns, id string) *sqlgen.Query {
 
 // quietly is a session in which nobody's code has a part.
 func quietly(role string, more ...schema.Setting) exec.Session {
-	s := session(role, more...)
-	names := []string{"search_path", exec.SetRole}
+	s := session(role)
+	names, others := []string{"search_path", exec.SetRole}, []string(nil)
 	for _, m := range more {
-		names = append(names, m.Name)
+		names, others = append(names, m.Name), append(others, m.Value)
 	}
-	s.Quiet, s.Settings = true, exec.NewSettings(names, 2)
+	s.Quiet, s.Settings = true, exec.NewSettings(names, len(s.Values))
+	s.Others = func(values []string) []string { return slices.Concat(values, others) }
 	return s
 }
 
@@ -184,7 +186,7 @@ func TestTogetherWithOneThatWaits(t *testing.T) {
 	for i := range others {
 		others[i] = w.load(t, 1, w.gets(w.ann, quiet("open", "owner", "1"), first))
 	}
-	for range 10 {
+	for range 15 {
 		behind := w.load(t, 4, closed)
 		behind.more(t, 50)
 		conn, err := pg.Connect(t.Context(), w.db.URL, "")

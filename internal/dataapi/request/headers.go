@@ -7,17 +7,17 @@ import (
 	"github.com/tarn-data/tarn/internal/dataapi/payload"
 )
 
-// headersObject is a JSON object of the headers other than Cookie, by their names in lower case. Of several values of
-// one name the last counts.
-func headersObject(in Input) string {
+// HeadersObject is the request.headers setting: a JSON object of the headers other than Cookie, by their names in lower case,
+// with the host that was asked, which isn't among them. Of several values of one name the last counts.
+func HeadersObject(headers map[string][]string, host string) string {
 	var room [24]string
 	names := room[:0]
-	for name, values := range in.Header {
+	for name, values := range headers {
 		if name != "Cookie" && name != "Host" && len(values) > 0 {
 			names = append(names, name)
 		}
 	}
-	if in.Host != "" {
+	if host != "" {
 		names = append(names, "Host")
 	}
 	if len(names) == 0 {
@@ -26,9 +26,9 @@ func headersObject(in Input) string {
 	slices.Sort(names)
 	b := make([]byte, 0, 512) // which the compiler leaves on the stack
 	for i, name := range names {
-		value := in.Host
+		value := host
 		if name != "Host" {
-			values := in.Header[name]
+			values := headers[name]
 			value = values[len(values)-1]
 		}
 		b = append(appendLower(separate(b, i == 0), name), ':')
@@ -49,9 +49,9 @@ func appendLower(b []byte, name string) []byte {
 	return b
 }
 
-// cookiesObject is likewise of the cookies.
-func cookiesObject(values []string) string {
-	cookies := readCookies(values)
+// CookiesObject is the request.cookies setting, likewise of the cookies.
+func CookiesObject(headers map[string][]string) string {
+	cookies := readCookies(headers["Cookie"])
 	if len(cookies) == 0 {
 		return "{}"
 	}

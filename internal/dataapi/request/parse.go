@@ -23,7 +23,6 @@ func Parse(in Input, opt Options) (*Request, error) {
 		return nil, err
 	}
 	r.Payload, r.Columns = c.payload, c.columns
-	r.Headers, r.Cookies = headersObject(in), cookiesObject(in.Header["Cookie"])
 	return r, nil
 }
 

@@ -239,11 +239,19 @@ func TestHeaders(t *testing.T) {
 		Prefer:  Prefer{Count: Exact},
 		Accept:  []media.Type{media.Of(media.JSON), media.Of(media.CSV)},
 		Content: media.Of(media.CSV),
-		Headers: `{"accept":"application/json","content-type":"text/csv; charset=utf-8","prefer":"tx=rollback","x-b":"1","x-odd":"a\"\\\u0009é<` + "\uFFFD" + `"}`,
-		Cookies: `{"a":"2","b":"x=y","c":"","d":"\""}`,
 	}
 	if diff := cmp.Diff(want, r); diff != "" {
 		t.Error(diff)
+	}
+	wantHeaders := `{"accept":"application/json","content-type":"text/csv; charset=utf-8","prefer":"tx=rollback","x-b":"1","x-odd":"a\"\\\u0009é<` + "\uFFFD" + `"}`
+	if got := HeadersObject(in.Header, ""); got != wantHeaders {
+		t.Errorf("%s, want %s", got, wantHeaders)
+	}
+	if got, want := HeadersObject(map[string][]string{"Accept": {"x"}}, "h:1"), `{"accept":"x","host":"h:1"}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := CookiesObject(in.Header), `{"a":"2","b":"x=y","c":"","d":"\""}`; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 	if r = parseRequest(t, "GET", "/t"); r.Content != media.Of(media.JSON) || !cmp.Equal(r.Accept, []media.Type{media.Of(media.Any)}) {
 		t.Errorf("without headers: %v, %v", r.Content, r.Accept)

@@ -16,7 +16,6 @@ type Input struct {
 	URI    string // as the client sent it, for the request.path setting
 	Query  string // raw
 	Header map[string][]string
-	Host   string // which isn't among the headers
 	Body   []byte
 	Stream io.Reader // the body in place of Body, where it is too large to be held if it needn't be; else nil
 }
@@ -45,8 +44,6 @@ type Request struct {
 	Columns    []string // sorted: the payload's keys or the columns parameter
 	Accept     []media.Type
 	Content    media.Type
-	Headers    string // the request.headers setting: a JSON object by lower-case names, without Cookie
-	Cookies    string // the request.cookies setting
 }
 
 // Action is what is to be done to which resource.

@@ -301,6 +301,5 @@ func (s *Shape) Fill(template *Request, in Input) *Request {
 	if _, ok := r.Action.(ReadRelation); ok {
 		r.Query.Canonical = canonical(s.pairs)
 	}
-	r.Headers, r.Cookies = headersObject(in), cookiesObject(in.Header["Cookie"])
 	return &r
 }
