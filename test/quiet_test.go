@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -90,5 +91,55 @@ func TestCallersOfOneRole(t *testing.T) {
 			})
 		}
 	}
+	wg.Wait()
+}
+
+// TestOldSchemaOfAPolicy has a table get row-level security while many read it by key, and nobody say so: from then on each
+// caller sees what is its own, and the schema is loaded anew.
+func TestOldSchemaOfAPolicy(t *testing.T) {
+	t.Parallel()
+	const callers, clients = 4, 4
+	site := newSite(t)
+	site.set(t, "db-channel-enabled", "false", "log-level", "info")
+	site.db.Exec(t, fmt.Sprintf(`
+		CREATE TABLE api.own (id int PRIMARY KEY, owner text);
+		INSERT INTO api.own SELECT i, 'caller ' || i FROM generate_series(0, %d) i;
+		GRANT SELECT ON api.own TO %q`, callers-1, site.author))
+	s := site.serve(t)
+	loads := func() int { return strings.Count(s.log.String(), "schema cache loaded") }
+	await(t, "the schema", func() bool { return loads() == 1 })
+	var secured, done atomic.Bool
+	var asked atomic.Int64
+	var wg sync.WaitGroup
+	for caller := range callers {
+		bearer := "Bearer " + signHS256(t, opsSecret, map[string]any{"role": site.author, "sub": fmt.Sprintf("caller %d", caller)})
+		for range clients {
+			wg.Go(func() {
+				for row := 0; !done.Load() && !t.Failed(); row = (row + 1) % callers {
+					was := secured.Load()
+					got := ask(t, "GET", fmt.Sprintf("%s/own?select=id&id=eq.%d", s.url, row), "", "Authorization", bearer)
+					seen := got.body == fmt.Sprintf(`[{"id":%d}]`, row)
+					if got.status != 200 || !seen && (got.body != "[]" || row == caller) || seen && was && row != caller {
+						t.Errorf("caller %d asks for row %d, secured: %v: %d %s", caller, row, was, got.status, got.body)
+					}
+					asked.Add(1)
+				}
+			})
+		}
+	}
+	more := func(n int64) {
+		goal := asked.Load() + n
+		await(t, "answers", func() bool { return asked.Load() >= goal || t.Failed() })
+	}
+	more(1000)
+	if loads() != 1 {
+		t.Error("the schema was loaded anew for nothing")
+	}
+	site.db.Exec(t, `BEGIN; ALTER TABLE api.own ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY p ON api.own USING (owner = current_setting('request.jwt.claims', true)::json ->> 'sub'); COMMIT`)
+	secured.Store(true)
+	await(t, "the schema anew", func() bool { return loads() > 1 || t.Failed() })
+	more(500)
+	done.Store(true)
 	wg.Wait()
 }

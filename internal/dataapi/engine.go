@@ -129,8 +129,10 @@ func (e *Engine) newState(cfg *config.DataAPI, a auth.Authenticator, cache *sche
 		work: prepared.New(cache, plan.Options{
 			MaxRows: cfg.MaxRows, Aggregates: cfg.Aggregates, LegacyTargetNames: cfg.LegacyTargetNames, PlanEnabled: cfg.PlanEnabled,
 		}, sqlgen.Options{MaxRows: cfg.MaxRows}),
-		runner: &exec.Runner{Pool: e.pool, Prepared: cfg.PreparedStatements, Shared: cfg.PoolShared},
-		fixed:  newFixedSettings(cfg),
+		runner: &exec.Runner{
+			Pool: e.pool, Prepared: cfg.PreparedStatements, Shared: cfg.PoolShared, Outdated: func() { e.requestRefresh() },
+		},
+		fixed: newFixedSettings(cfg),
 	}
 }
 

@@ -23,12 +23,9 @@ func (e *Engine) refresh(ctx context.Context, seen *state) bool {
 	if e.state.Load().cache != seen.cache {
 		return true
 	}
-	pause := max(refreshPause, refreshShare*time.Duration(e.Stats.LoadDuration.Load()))
-	if time.Since(time.Unix(0, e.lastRefresh.Load())) < pause {
+	if !e.requestRefresh() {
 		return false
 	}
-	e.lastRefresh.Store(time.Now().UnixNano())
-	e.request(reloadSchema)
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()
 	deadline := time.NewTimer(refreshWait)
@@ -42,5 +39,16 @@ func (e *Engine) refresh(ctx context.Context, seen *state) bool {
 		case <-t.C:
 		}
 	}
+	return true
+}
+
+// requestRefresh has the snapshot loaded anew, unless that happened only just now.
+func (e *Engine) requestRefresh() bool {
+	pause := max(refreshPause, refreshShare*time.Duration(e.Stats.LoadDuration.Load()))
+	if time.Since(time.Unix(0, e.lastRefresh.Load())) < pause {
+		return false
+	}
+	e.lastRefresh.Store(time.Now().UnixNano())
+	e.request(reloadSchema)
 	return true
 }

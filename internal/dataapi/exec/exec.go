@@ -20,6 +20,9 @@ type Runner struct {
 	Pool     *pg.Pool
 	Prepared bool // whether statements are kept by name on their connections
 	Shared   int  // connections that requests may share
+	// Outdated is told that a statement found the schema other than it was when the statement was made, and was answered all
+	// the same; nil for nobody.
+	Outdated func()
 
 	buffers sync.Pool // of *[]byte, for bodies
 	habits  habits
@@ -78,6 +81,8 @@ type job struct {
 	end     End
 	check   Check
 	sink    Sink
+
+	refused bool // whether it was bare and the schema isn't such that it may be
 }
 
 // Run runs a query in a transaction.
@@ -116,10 +121,15 @@ func (r *Runner) runOn(ctx context.Context, pool *pg.Pool, j *job) (*Result, err
 	m := r.multiplexer(pool)
 	m.active.Add(1)
 	defer m.active.Add(-1)
-	if res, err, done := m.run(ctx, r, j); done {
+	res, err, done := m.run(ctx, r, j)
+	if done {
 		return res, err
 	}
-	return r.runAlone(ctx, pool, j, m)
+	res, err = r.runAlone(ctx, pool, j, m)
+	if j.refused && err == nil && r.Outdated != nil {
+		r.Outdated()
+	}
+	return res, err
 }
 
 // runAlone runs a job on a connection that nothing else uses meanwhile. Afterwards it may go to a multiplexer.

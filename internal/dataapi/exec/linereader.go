@@ -21,7 +21,7 @@ func (l *line) read(ctx context.Context, c *call) (done bool, err error) {
 	}
 	switch {
 	case !settled:
-		return false, nil
+		return false, r.failure
 	case isStaleStatement(r.failure):
 		l.mu.Lock()
 		l.link.statements.forget()

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tarn-data/tarn/internal/dataapi/schema"
 	"github.com/tarn-data/tarn/internal/pg"
@@ -101,6 +104,7 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 	if turn == yours {
 		done, err = l.read(ctx, c)
 	}
+	bare := c.bare
 	if stop() && turn == yours { // nobody else knows it any more
 		m.calls.Put(c.reset())
 	}
@@ -108,6 +112,7 @@ func (m *multiplexer) run(ctx context.Context, r *Runner, j *job) (res *Result, 
 	case ctx.Err() != nil && (err != nil || !done):
 		return nil, fmt.Errorf("%w: %w", context.Cause(ctx), ctx.Err()), true
 	case !done:
+		j.refused = bare && refusesBare(err)
 		r.Recycle(res)
 		return nil, nil, false
 	case err == nil:
@@ -127,6 +132,12 @@ func (r *Runner) prepare(c *call, l *line, j *job, res *Result) {
 		return
 	}
 	c.steps = r.compose(r.prologue(c.steps, s, q.ReadOnly, r.habits.custom(q)), j, res, nil, l.quiet, nil)
+}
+
+// refusesBare tells whether a statement failed with what makes sure that nobody's code runs.
+func refusesBare(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pgErr.Code == "42501" || pgErr.Code == "42703") // insufficient privilege, undefined column
 }
 
 // pick picks the line for a statement: one that gathers requests, or the one with the fewest; nil for none.

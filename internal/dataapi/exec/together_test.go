@@ -152,8 +152,9 @@ func TestTogetherWithAnOldSchema(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newQuietWorld(t, 6, 2)
-			var changed atomic.Bool
-			var n atomic.Int64
+			var changed, outdated atomic.Bool
+			w.runner.Outdated = func() { outdated.Store(true) }
+			refused := w.load(t, 1, w.refuses(w.bob, quiet("closed", "owner", "1"), "42501")) // which is nothing new
 			l := w.load(t, 16, func() error {
 				was, who, id := changed.Load(), rand.IntN(2), rand.IntN(2)
 				s := quietly(w.ann, schema.Setting{Name: "request.path", Value: []string{"x", "y"}[who]})
@@ -161,7 +162,6 @@ func TestTogetherWithAnOldSchema(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				n.Add(1)
 				seen := got == []string{first, second}[id]
 				if !seen && got != "[]" || seen && who != id && was || !seen && who == id {
 					return fmt.Errorf("%d got %s of %d, after the change: %v", who, got, id, was)
@@ -170,9 +170,16 @@ func TestTogetherWithAnOldSchema(t *testing.T) {
 			})
 			w.sharing(t, 2)
 			l.more(t, 2000)
+			refused.more(t, 100)
+			if outdated.Load() {
+				t.Error("the schema is taken for outdated")
+			}
 			w.db.Exec(t, change)
 			changed.Store(true)
 			l.more(t, 3000)
+			if !outdated.Load() {
+				t.Error("nobody was told")
+			}
 		})
 	}
 }
