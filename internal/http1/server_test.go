@@ -412,7 +412,7 @@ func TestContextEndsWithTheRequest(t *testing.T) {
 // TestPatience closes connections that say nothing, or take too long to.
 func TestPatience(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &http.Server{Handler: http.HandlerFunc(echo), IdleTimeout: 200 * time.Millisecond, ReadHeaderTimeout: 200 * time.Millisecond}, true)
+	s := serve(t, &http.Server{Handler: http.HandlerFunc(echo), IdleTimeout: time.Second, ReadHeaderTimeout: time.Second}, true)
 	for name, text := range map[string]string{"silent": "", "slow": "GET / HTTP/1.1\r\nHost", "idle": "GET / HTTP/1.1\r\nHost: h\r\n\r\n"} {
 		if all := s.say(t, text); strings.Contains(all, "HTTP/1.1 200 OK") != (name == "idle") {
 			t.Errorf("%s: %q", name, all)

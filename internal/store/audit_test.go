@@ -147,7 +147,7 @@ func TestAuditWhileTheStateIsAway(t *testing.T) {
 	db := server.NewDB(t)
 	admin := strings.Replace(db.URL, "/"+db.Name, "/postgres", 1)
 	state, dir := openState(t, db.URL), t.TempDir()
-	l := openLog(t, state, audit.Options{Dir: dir, MaxSpool: 4000, Wait: 50 * time.Millisecond, Delay: time.Millisecond})
+	l := openLog(t, state, audit.Options{Dir: dir, MaxSpool: 4000, Wait: time.Second, Delay: time.Millisecond})
 	if err := do(t.Context(), l, called(writes, "before")); err != nil {
 		t.Fatal(err)
 	}

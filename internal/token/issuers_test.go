@@ -78,7 +78,7 @@ const issuerName = "https://issuer.test"
 func issuers(t *testing.T, c *clock, of ...token.IssuerConfig) *token.Issuers {
 	t.Helper()
 	s, err := token.NewIssuers(token.IssuersOptions{
-		Issuers: of, Now: c.now, Timeout: 300 * time.Millisecond,
+		Issuers: of, Now: c.now, Timeout: time.Second,
 		TTL: 10 * time.Minute, Interval: 30 * time.Second, MaxStale: time.Hour,
 	})
 	if err != nil {

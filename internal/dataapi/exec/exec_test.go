@@ -242,7 +242,7 @@ func TestKilledBackend(t *testing.T) {
 
 func TestAcquireTimesOut(t *testing.T) {
 	w := newWorld(t)
-	pool, err := pg.OpenPool(pg.PoolOptions{URL: w.db.URL, Size: 1, AcquireTimeout: 30 * time.Millisecond})
+	pool, err := pg.OpenPool(pg.PoolOptions{URL: w.db.URL, Size: 1, AcquireTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
