@@ -234,7 +234,7 @@ func TestIssuerAnswersOddly(t *testing.T) {
 		"no set":          {func(p *publisher) { p.set([]byte(`{}`)) }, false},
 		"an empty set":    {func(p *publisher) { p.set([]byte(`{"keys":[]}`)) }, false},
 		"too much":        {func(p *publisher) { p.set([]byte(string(good) + strings.Repeat(" ", 1<<20))) }, false},
-		"too slowly":      {func(p *publisher) { p.delay = 600 * time.Millisecond }, false},
+		"too slowly":      {func(p *publisher) { p.delay = 2 * time.Second }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
