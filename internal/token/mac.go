@@ -19,20 +19,20 @@ type mac struct {
 
 func (m *macs) verify(secret []byte, c *compact) bool {
 	var pool *sync.Pool
-	var make func() hash.Hash
+	var newHash func() hash.Hash
 	switch c.alg {
 	case "HS256":
-		pool, make = &m.sha256, sha256.New
+		pool, newHash = &m.sha256, sha256.New
 	case "HS384":
-		pool, make = &m.sha384, sha512.New384
+		pool, newHash = &m.sha384, sha512.New384
 	case "HS512":
-		pool, make = &m.sha512, sha512.New
+		pool, newHash = &m.sha512, sha512.New
 	default:
 		return false
 	}
 	by, ok := pool.Get().(*mac)
 	if !ok {
-		by = &mac{Hash: hmac.New(make, secret)}
+		by = &mac{Hash: hmac.New(newHash, secret)}
 	}
 	defer pool.Put(by)
 	by.Reset()
