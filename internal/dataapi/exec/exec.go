@@ -181,8 +181,8 @@ func (r *Runner) attempt(ctx context.Context, conn *pgconn.PgConn, j *job) (*Res
 	return res, err
 }
 
-// compose appends the steps of a job that come after the prologue, whose answers go to the result. Quiet says whether nothing of the response is set for
-// all that comes over the connection; if that has to be asked, learns is told.
+// compose appends the steps of a job that come after the prologue, whose answers go to the result. Quiet says whether nothing
+// of the response is set for all that comes over the connection; if that has to be asked, learns is told.
 func (r *Runner) compose(steps []step, j *job, res *Result, sink Sink, quiet bool, learns *link) []step {
 	q := j.query
 	main := step{statement: q.Main}

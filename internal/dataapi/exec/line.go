@@ -333,7 +333,8 @@ func (l *line) stalls(now time.Duration) bool {
 // cancel cancels a statement that runs, if nobody wants its answer. And if others are one transaction with it, which one of
 // them it is that runs isn't known, but answers come when the transaction ends.
 func (l *line) cancel(c *call) {
-	if (c.left || !c.ends) && c.state != over && len(c.cancels) < maxCancels {
+	sent := l.flights > 0 // before that nothing runs, and what its transaction ends with isn't settled
+	if sent && (c.left || !c.ends) && c.state != over && len(c.cancels) < maxCancels {
 		cancel := &pg.Canceller{Conn: l.link.conn}
 		c.cancels = append(c.cancels, cancel)
 		cancel.HandleCancel(context.Background())
